@@ -1,0 +1,136 @@
+"""Schemas of the scripts that need no PyTorch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from omegaconf import MISSING
+
+from policies.config import PolicyConfig
+from sims.config import EnvConfig
+from training.evaluation import EvaluationConfig
+from training.rewards.compose import RewardConfig
+
+
+@dataclass(kw_only=True)
+class RunConfig:
+    """Where a run writes.
+
+    Attributes:
+        name: name of the run; its directory is <root>/<name>.
+        root: the directory of all runs.
+        resume: go on with an earlier run of this name.
+        overwrite: delete an earlier run of this name first.
+    """
+
+    name: str = MISSING
+    root: str = "runs"
+    resume: bool = False
+    overwrite: bool = False
+
+    def check(self) -> None:
+        """Raise `ValueError` naming the first field that is wrong."""
+        if not self.name or "/" in self.name or self.name.startswith("."):
+            raise ValueError(f"run.name is {self.name!r}; it must be a plain folder name")
+        if self.resume and self.overwrite:
+            raise ValueError("run.resume and run.overwrite are both true; set at most one")
+
+
+@dataclass(kw_only=True)
+class RolloutScript:
+    """Headless rollouts.
+
+    Attributes:
+        env: the environment.
+        policy: who acts.
+        run: where the results go.
+        num_episodes: episodes to collect, at least 1.
+        num_envs: episodes in flight at once, at least 1.
+        purpose: which seeds: train, validation or test.
+        first_index: index of the first seed, 0 or more.
+        seed: decides the policy's sampling noise.
+        save_episodes: whether to keep every episode with its pictures.
+    """
+
+    env: EnvConfig = MISSING
+    policy: PolicyConfig = MISSING
+    run: RunConfig = field(default_factory=RunConfig)
+    num_episodes: int = 100
+    num_envs: int = 16
+    purpose: str = "train"
+    first_index: int = 0
+    seed: int = 0
+    save_episodes: bool = False
+
+    def check(self) -> None:
+        """Raise `ValueError` naming the first field that is out of range."""
+        check_at_least(self, num_episodes=1, num_envs=1, first_index=0, seed=0)
+        for part in (self.env, self.policy, self.run):
+            part.check()
+
+
+@dataclass(kw_only=True)
+class EvaluateScript:
+    """Evaluation on held-out worlds.
+
+    Attributes:
+        env: the environment.
+        policy: who is evaluated.
+        run: where the results go.
+        evaluation: which worlds, and how many.
+        reward: what is summed up as reward.
+        num_envs: episodes in flight at once, at least 1.
+        seed: decides the policy's sampling noise.
+    """
+
+    env: EnvConfig = MISSING
+    policy: PolicyConfig = MISSING
+    run: RunConfig = field(default_factory=RunConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    reward: RewardConfig = field(default_factory=RewardConfig)
+    num_envs: int = 32
+    seed: int = 0
+
+    def check(self) -> None:
+        """Raise `ValueError` naming the first field that is out of range."""
+        check_at_least(self, num_envs=1, seed=0)
+        for part in (self.env, self.policy, self.run, self.evaluation, self.reward):
+            part.check()
+
+
+@dataclass(kw_only=True)
+class RecordScript:
+    """Films of episodes.
+
+    Attributes:
+        env: the environment.
+        policy: who acts.
+        run: where the films go.
+        num_episodes: episodes to film, at least 1.
+        purpose: which seeds: train, validation or test.
+        first_index: index of the first seed, 0 or more.
+        seed: decides the policy's sampling noise.
+        draw_truth: whether to draw boxes around what the simulator says is visible.
+    """
+
+    env: EnvConfig = MISSING
+    policy: PolicyConfig = MISSING
+    run: RunConfig = field(default_factory=RunConfig)
+    num_episodes: int = 4
+    purpose: str = "test"
+    first_index: int = 0
+    seed: int = 0
+    draw_truth: bool = False
+
+    def check(self) -> None:
+        """Raise `ValueError` naming the first field that is out of range."""
+        check_at_least(self, num_episodes=1, first_index=0, seed=0)
+        for part in (self.env, self.policy, self.run):
+            part.check()
+
+
+def check_at_least(config: object, **lowest: int) -> None:
+    """Raise `ValueError` naming the first field that is below its lowest legal value."""
+    for name, low in lowest.items():
+        if getattr(config, name) < low:
+            raise ValueError(f"{name} is {getattr(config, name)}; it must be at least {low}")

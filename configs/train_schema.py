@@ -1,0 +1,35 @@
+"""Schema of `train.yaml`. Apart from the others, because it needs PyTorch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from omegaconf import MISSING
+
+from configs.schemas import RunConfig
+from sims.config import EnvConfig
+from training.experiment import ExperimentConfig
+from training.wandb_mirror import LoggerConfig
+
+
+@dataclass(kw_only=True)
+class TrainScript(ExperimentConfig):
+    """Training: a cold start by imitation, then reinforcement, with an evaluation of every stage.
+
+    Attributes:
+        env: the environment.
+        run: where the results go.
+        logger: where metrics go beside the run's own files.
+        title: heading of the report.
+    """
+
+    env: EnvConfig = MISSING
+    run: RunConfig = field(default_factory=RunConfig)
+    logger: LoggerConfig = field(default_factory=LoggerConfig)
+    title: str = "Saccade training run"
+
+    def check(self) -> None:
+        """Raise `ValueError` naming the first field that is out of range."""
+        super().check()
+        for part in (self.env, self.run, self.logger):
+            part.check()

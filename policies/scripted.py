@@ -1,0 +1,130 @@
+"""Policies without weights: the expert, and baselines for learned policies. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from policies.interface import Conversation, PolicyOutput
+from policies.noise import make_generator, make_noise_key
+from policies.replies import list_options
+
+
+class ExpertPolicy:
+    """Gives the reply of the environment's own expert, which the collector hands over.
+
+    Args:
+        style: how the expert acts; the environment says what is legal.
+    """
+
+    privileged = True
+
+    def __init__(self, style: str = "best") -> None:
+        self.style = style
+
+    def reset(self, conversation_ids: Sequence[str]) -> None:
+        """Nothing is kept."""
+
+    def act(self, conversations: Sequence[Conversation]) -> list[PolicyOutput]:
+        """The expert's reply to each.
+
+        Raises:
+            ValueError: where a conversation carries no expert reply.
+        """
+        return [PolicyOutput(text=self._reply(conversation)) for conversation in conversations]
+
+    def _reply(self, conversation: Conversation) -> str:
+        if conversation.expert_reply is None:
+            raise ValueError(
+                f"conversation {conversation.conversation_id!r} has no expert_reply: the "
+                "environment has no expert, or the collector did not pass its reply on"
+            )
+        return conversation.expert_reply
+
+
+class RandomPolicy:
+    """Answers at once with one of the question's lettered options, each as likely as the others."""
+
+    privileged = False
+
+    def reset(self, conversation_ids: Sequence[str]) -> None:
+        """Nothing is kept."""
+
+    def act(self, conversations: Sequence[Conversation]) -> list[PolicyOutput]:
+        """`<answer>X</answer>` for each, X an option in the text of its first observation.
+
+        The noise comes from the conversation's keys, so equal conversations get equal answers.
+
+        Raises:
+            ValueError: where the first observation lists no options.
+        """
+        return [PolicyOutput(text=self._reply(conversation)) for conversation in conversations]
+
+    def _reply(self, conversation: Conversation) -> str:
+        letters = list(list_options(conversation.observations[0].text))
+        if not letters:
+            raise ValueError(
+                f"conversation {conversation.conversation_id!r}: no lettered options such as "
+                "'A. red' in the first observation, so there is nothing to choose from"
+            )
+        choice = make_generator(make_noise_key(conversation)).integers(len(letters))
+        return f"<answer>{letters[choice]}</answer>"
+
+
+class ConstantPolicy:
+    """A fixed rule from conversations to replies, such as always the same letter."""
+
+    privileged = False
+
+    def __init__(self, reply: str | Callable[[Conversation], str]) -> None:
+        """
+        Args:
+            reply: the reply to everything, or a function that gives it.
+        """
+        self._reply = reply
+
+    def reset(self, conversation_ids: Sequence[str]) -> None:
+        """Nothing is kept."""
+
+    def act(self, conversations: Sequence[Conversation]) -> list[PolicyOutput]:
+        """The rule's reply to each."""
+        reply = self._reply
+        return [
+            PolicyOutput(text=reply if isinstance(reply, str) else reply(c)) for c in conversations
+        ]
+
+
+class RandomActionPolicy:
+    """Uniform action chunks for environments with continuous control."""
+
+    privileged = False
+
+    def __init__(
+        self, *, low: np.ndarray | float, high: np.ndarray | float, shape: tuple[int, int]
+    ) -> None:
+        """
+        Args:
+            low, high: bounds of the action, broadcast to `shape`.
+            shape: (control steps per chunk, width of an action).
+
+        Raises:
+            ValueError: where a bound is infinite or low is above high.
+        """
+        self._low = np.broadcast_to(np.asarray(low, dtype=np.float64), shape)
+        self._high = np.broadcast_to(np.asarray(high, dtype=np.float64), shape)
+        if not (np.isfinite(self._low).all() and np.isfinite(self._high).all()):
+            raise ValueError(f"low={low} and high={high} must be finite")
+        if (self._low > self._high).any():
+            raise ValueError(f"low={low} must not be above high={high}")
+
+    def reset(self, conversation_ids: Sequence[str]) -> None:
+        """Nothing is kept."""
+
+    def act(self, conversations: Sequence[Conversation]) -> list[PolicyOutput]:
+        """One chunk for each; the noise comes from the conversation's keys."""
+        return [PolicyOutput(action=self._action(conversation)) for conversation in conversations]
+
+    def _action(self, conversation: Conversation) -> np.ndarray:
+        generator = make_generator(make_noise_key(conversation))
+        return generator.uniform(self._low, self._high).astype(np.float32)

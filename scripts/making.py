@@ -1,0 +1,39 @@
+"""Builds what the scripts need from plain configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from configs.schemas import RunConfig
+from policies.config import PolicyConfig
+from policies.interface import Policy
+from policies.scripted import ExpertPolicy, RandomPolicy
+from training.run_directory import RunDirectory, open_run_directory
+
+
+def make_policy(config: PolicyConfig) -> Policy:
+    """A policy from its configuration. Imports PyTorch only for a model.
+
+    Raises:
+        FileNotFoundError: where `policy.path` holds no model.
+    """
+    if config.kind == "expert":
+        return ExpertPolicy(config.style)
+    if config.kind == "random":
+        return RandomPolicy()
+    from training.agent import EngineConfig, load_agent
+
+    assert config.path is not None  # checked with the configuration
+    engine = EngineConfig(
+        max_batch_size=config.max_batch_size, max_new_tokens=config.max_new_tokens
+    )
+    agent = load_agent(Path(config.path), engine)
+    return agent.policy(temperature=config.temperature, blind=config.blind)
+
+
+def open_run(config: RunConfig, config_yaml: str) -> RunDirectory:
+    """The run's directory, with the configuration written before anything is built."""
+    path = Path(config.root) / config.name
+    run = open_run_directory(path, resume=config.resume, overwrite=config.overwrite)
+    run.write_config(config_yaml)
+    return run

@@ -1,0 +1,41 @@
+"""Train a policy: imitate the scripted expert, then learn by reinforcement, and evaluate every stage.
+
+Writes runs/<name>/ with checkpoints, metrics.jsonl, summary.json and report.html, which is rewritten as the
+run goes on. Ctrl-C saves; run.resume=true goes on.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+
+from configs.train_schema import TrainScript
+from scripts.hydra_door import run_script
+from scripts.making import open_run
+from sims import make_env
+from training.experiment import Experiment
+from training.wandb_mirror import WandbMirror
+
+EXAMPLES = (
+    "python scripts/train.py experiment=demo",
+    "python scripts/train.py experiment=demo run.resume=true",
+    "python scripts/train.py env=avr/nursery debug=tiny run.name=try",
+    "python scripts/train.py env=avr/nursery algorithm=dr_grpo reward=answer run.name=plain",
+)
+
+
+def main(config: TrainScript, config_yaml: str) -> None:
+    """Run the experiment."""
+    run = open_run(config.run, config_yaml)
+    mirror = WandbMirror(config.logger, run.path, asdict(config))
+    try:
+        Experiment(
+            config, lambda: make_env(config.env), run, title=config.title, mirror=mirror
+        ).train()
+    finally:
+        mirror.close()
+    print(f"\nReport: {run.report_path}")
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main, config_name="train", schema=TrainScript, examples=EXAMPLES))

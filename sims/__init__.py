@@ -1,0 +1,23 @@
+"""Simulated worlds with ground truth. Importing this registers the Gymnasium ids and loads nothing heavy."""
+
+from saccade import check_siblings
+
+check_siblings(__file__)
+
+import gymnasium  # noqa: E402
+from gymnasium.envs.registration import register  # noqa: E402
+
+from sims.config import EnvConfig  # noqa: E402
+
+register(id="AVR/Occlusion-v0", entry_point="sims.avr.env:OcclusionEnv")
+
+
+def make_env(config: EnvConfig) -> gymnasium.Env:
+    """An environment from its configuration.
+
+    Raises:
+        gymnasium.error.NameNotFound: for an id that nobody registered; the message suggests near ones.
+        ValueError: for settings out of range.
+    """
+    config.check()
+    return gymnasium.make(config.id, disable_env_checker=True, **config.kwargs())

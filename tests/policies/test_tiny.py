@@ -1,0 +1,105 @@
+"""Tiny models: real architecture, right size, reproducible, saved without pickle."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from transformers import Qwen2_5_VLConfig
+
+from policies.tiny import (
+    SPECIAL_TOKENS,
+    TinyConfig,
+    load_tiny,
+    make_tiny_model,
+    make_tokenizer,
+    save_tiny,
+)
+
+
+def test_default_model_is_a_real_qwen_of_one_to_five_million_parameters(tokenizer):
+    model = make_tiny_model(TinyConfig(), tokenizer)
+    text = model.config.text_config
+
+    assert isinstance(model.config, Qwen2_5_VLConfig)
+    assert 1e6 < sum(p.numel() for p in model.parameters()) < 5e6
+    assert text.hidden_size // text.num_attention_heads >= 32
+    assert text.vocab_size == len(tokenizer)
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("size", [56, 84, 112, 140, 168, 224])
+def test_vision_tower_takes_the_usual_picture_sizes(model, size):
+    side = size // 14
+    pixels = torch.zeros(side * side, 3 * 2 * 14 * 14)
+    features = model.model.visual(pixels, grid_thw=torch.tensor([[1, side, side]])).pooler_output
+    assert features.shape == ((side // 2) ** 2, model.config.text_config.hidden_size)
+
+
+def test_seed_alone_decides_the_weights_and_global_noise_is_untouched(tokenizer):
+    before = torch.get_rng_state()
+    first, again, other = (
+        make_tiny_model(TinyConfig(seed=seed), tokenizer).lm_head.weight for seed in (1, 1, 2)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_save_and_load_give_back_weights_and_tokens(tmp_path, model, tokenizer):
+    save_tiny(tmp_path, model, tokenizer)
+    loaded, loaded_tokenizer = load_tiny(tmp_path)
+
+    assert (tmp_path / "model.safetensors").exists()
+    assert not [p for p in tmp_path.iterdir() if p.suffix in (".bin", ".pt", ".pkl")]
+    for name, weight in model.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], weight), name
+    text = "grasp the red cube <|im_end|> 42 ünï"
+    assert loaded_tokenizer.encode(text) == tokenizer.encode(text)
+
+
+def test_load_says_what_is_missing(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"config\.json"):
+        load_tiny(tmp_path)
+
+
+def test_corpus_words_are_single_tokens_and_any_text_survives(tokenizer):
+    assert len(tokenizer.tokenize("turn left then grasp the red cube")) == 7
+    text = "Ångström 漢字 \t\n\x00 <think>12</think>"
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    assert tokenizer.decode(ids) == text
+    assert len(tokenizer.tokenize("1234")) == 4
+    assert [tokenizer.convert_tokens_to_ids(t) for t in SPECIAL_TOKENS] == list(range(8))
+
+
+def test_whole_words_are_one_token_each():
+    tokenizer = make_tokenizer(["<think> red </think>"], whole_words=("<think>", "</think>"))
+    assert len(tokenizer.tokenize("<think></think>")) == 2
+    assert tokenizer.decode(tokenizer.encode("a<think>b")) == "a<think>b"
+
+
+def test_tokenizer_depends_on_the_corpus_alone():
+    # Hash maps inside the trainer are seeded anew every time, so chance would show.
+    corpus = ["the cat sat on a mat", "a cat and a dog", "dog on mat"] * 3
+    vocabularies = [make_tokenizer(corpus, vocab_size=280).get_vocab() for _ in range(5)]
+    assert all(vocabulary == vocabularies[0] for vocabulary in vocabularies)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"architecture": "llama"}, "architecture='llama'; legal"),
+        ({"hidden_size": 100}, "hidden_size=100 must be a multiple of num_heads=6"),
+        ({"hidden_size": 96}, r"16 \(head_dim\) must be even and at least 32"),
+        ({"num_key_value_heads": 4}, "num_key_value_heads=4 must divide num_heads=6"),
+        ({"image_size": 100}, "image_size=100 must be a positive multiple of"),
+        ({"vision_hidden_size": 90}, "vision_hidden_size=90 must be a multiple of"),
+    ],
+)
+def test_impossible_sizes_are_named(tokenizer, changes, message):
+    with pytest.raises(ValueError, match=message):
+        make_tiny_model(TinyConfig(**changes), tokenizer)
+
+
+def test_too_small_a_vocabulary_is_named():
+    with pytest.raises(ValueError, match="vocab_size=100 must be at least 264"):
+        make_tokenizer(["a"], vocab_size=100)

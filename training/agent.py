@@ -1,0 +1,125 @@
+"""A model with its chat format: what is trained, and what acts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from policies.chat import ChatFormat
+from policies.engines.scoring import score
+from policies.engines.transformers import TransformersEngine
+from policies.interface import PolicyOutput, Sample
+from policies.tiny import (
+    TinyConfig,
+    find_whole_words,
+    load_tiny,
+    make_tiny_model,
+    make_tokenizer,
+    save_tiny,
+)
+from policies.vlm import VLMPolicy
+from training.episode import Episode
+from training.learner import Learner
+from training.learner_config import LearnerConfig
+
+CHAT_WORDS = ("user\n", "assistant\n", "system\n")
+
+
+@dataclass(kw_only=True)
+class EngineConfig:
+    """How replies are generated.
+
+    Attributes:
+        max_batch_size: most conversations decoded side by side, at least 1.
+        max_new_tokens: longest reply in tokens, at least 1.
+        deterministic: fixed batch shapes, so that results do not depend on what shares a batch; slower.
+    """
+
+    max_batch_size: int = 64
+    max_new_tokens: int = 96
+    deterministic: bool = False
+
+    def check(self) -> None:
+        """Raise `ValueError` naming the first field that is out of range."""
+        for name in ("max_batch_size", "max_new_tokens"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"engine.{name} is {getattr(self, name)}; it must be at least 1")
+
+
+@dataclass(kw_only=True)
+class Agent:
+    """A model, its chat format and how it generates. Policies and learners made of it share the weights.
+
+    Attributes:
+        model: the network.
+        chat: conversations <-> tokens.
+        engine_config: how it generates.
+    """
+
+    model: nn.Module
+    chat: ChatFormat
+    engine_config: EngineConfig
+
+    def policy(self, *, temperature: float, blind: bool = False) -> VLMPolicy:
+        """A policy that acts with the weights as they are whenever it acts."""
+        config = self.engine_config
+        engine = TransformersEngine(
+            self.model, max_batch_size=config.max_batch_size, deterministic=config.deterministic
+        )
+        return VLMPolicy(
+            self.chat,
+            engine,
+            max_new_tokens=config.max_new_tokens,
+            temperature=temperature,
+            blind=blind,
+        )
+
+    def learner(self, config: LearnerConfig) -> Learner:
+        """A learner of this model."""
+        return Learner(self.model, collate=self.chat.collate, score=score, config=config)
+
+    def sample(self, episode: Episode) -> Sample:
+        """A finished episode as one token sequence; sampled tokens are kept, written ones tokenised."""
+        observations = [turn.observation() for turn in episode.turns]
+        outputs: Sequence[PolicyOutput] = [turn.output for turn in episode.turns]
+        return self.chat.transcript(observations, outputs).sample()
+
+    def save(self, directory: Path) -> None:
+        """Write weights and tokenizer as safetensors and JSON, loadable by `from_pretrained`."""
+        save_tiny(directory, self.model, self.chat.tokenizer)
+
+
+def make_tiny_agent(
+    config: TinyConfig, engine: EngineConfig, corpus: Sequence[str], *, vocab_size: int = 512
+) -> Agent:
+    """A new tiny model whose tokenizer knows the corpus's words. Same arguments, same bits."""
+    texts = [*corpus, *(word for word in CHAT_WORDS for _ in range(max(1, len(corpus))))]
+    tokenizer = make_tokenizer(texts, vocab_size, whole_words=find_whole_words(corpus))
+    model = make_tiny_model(config, tokenizer)
+    return Agent(model=model, chat=ChatFormat(tokenizer, system_prompt=None), engine_config=engine)
+
+
+def load_agent(directory: Path, engine: EngineConfig) -> Agent:
+    """An agent that `Agent.save` wrote.
+
+    Raises:
+        FileNotFoundError: where the directory holds no such agent.
+    """
+    directory = Path(directory)
+    if not (directory / "config.json").exists():
+        raise FileNotFoundError(
+            f"{directory} holds no model (no config.json); give a directory that training wrote, "
+            "such as runs/<name>/models/grpo"
+        )
+    model, tokenizer = load_tiny(directory)
+    chat = ChatFormat(tokenizer, system_prompt=None)
+    return Agent(model=model, chat=chat, engine_config=engine)
+
+
+def mean_reply_length(samples: Sequence[Sample]) -> float:
+    """Tokens under the loss mask, per sample."""
+    return float(np.mean([sample.loss_mask.sum() for sample in samples]))

@@ -1,0 +1,307 @@
+"""An experiment: a cold start, reinforcement, a control, and what each of them is worth on held-out worlds.
+
+Every stage starts from the stage it names, writes checkpoints as it goes, and is skipped when a resumed run
+finds it done. The report is rewritten all along, so an interrupted run leaves a valid one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+
+from policies.interface import Policy
+from policies.scripted import ConstantPolicy, ExpertPolicy, RandomPolicy
+from policies.tiny import TinyConfig
+from training.agent import Agent, EngineConfig, make_tiny_agent
+from training.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from training.episode import Episode, save_episode
+from training.evaluation import EvaluationConfig, Row, evaluate, fit_best_constant, summarise
+from training.grpo import GrpoConfig, reinforce
+from training.interrupts import StopRequest
+from training.learner import Learner
+from training.progress import Reporter, progress_bar
+from training.rewards.compose import RewardConfig
+from training.rollout import EpisodeSpec, LocalPool, MakeEnv, collect_episodes
+from training.run_directory import RunDirectory
+from training.seeding import task_seeds
+from training.sft import ExpertBatches, ImitationConfig, imitate
+from training.wandb_mirror import WandbMirror
+
+STAGES = ("cold_start", "grpo", "sft_continued")
+ROWS = ("random", "constant", "cold_start", "sft_continued", "grpo", "blind", "expert")
+
+
+@dataclass(kw_only=True)
+class ExperimentConfig:
+    """Everything about a training run but the environment.
+
+    Attributes:
+        seed: decides the model's first weights and the sampling noise.
+        model: size of the tiny model that is built.
+        vocab_size: tokens of its tokenizer, at least 300.
+        corpus_episodes: expert episodes that the tokenizer learns its words from, at least 1.
+        engine: how replies are generated.
+        num_envs: episodes in flight at once, at least 1.
+        cold_start: imitation of the scripted expert.
+        algorithm: reinforcement, from the cold start.
+        continue_imitation: whether to also train the cold start on by imitation, for as long as
+            reinforcement took: what the same time buys without reward.
+        reward: what reinforcement rewards; the evaluation reports the same sum.
+        evaluation: on which held-out worlds, and how many.
+        rows: which policies to evaluate, of `ROWS`.
+        constant_episodes: training worlds on which the best constant answers are found, at least 1.
+        checkpoint_every: steps between checkpoints, at least 1.
+        report_every: steps between rewrites of the report, at least 1.
+        num_films: before-and-after pairs in the report, 0 or more.
+    """
+
+    seed: int = 0
+    model: TinyConfig = field(default_factory=TinyConfig)
+    vocab_size: int = 512
+    corpus_episodes: int = 300
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    num_envs: int = 64
+    cold_start: ImitationConfig = field(default_factory=ImitationConfig)
+    algorithm: GrpoConfig = field(default_factory=GrpoConfig)
+    continue_imitation: bool = True
+    reward: RewardConfig = field(default_factory=RewardConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    rows: list[str] = field(default_factory=lambda: list(ROWS))
+    constant_episodes: int = 500
+    checkpoint_every: int = 25
+    report_every: int = 10
+    num_films: int = 4
+
+    def check(self) -> None:
+        """Raise `ValueError` naming the first field that is out of range."""
+        lowest = {
+            "seed": 0,
+            "vocab_size": 300,
+            "corpus_episodes": 1,
+            "num_envs": 1,
+            "constant_episodes": 1,
+            "checkpoint_every": 1,
+            "report_every": 1,
+            "num_films": 0,
+        }
+        for name, low in lowest.items():
+            if getattr(self, name) < low:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {low}")
+        unknown = [row for row in self.rows if row not in ROWS]
+        if unknown:
+            raise ValueError(f"rows has {unknown[0]!r}; legal: {', '.join(ROWS)}")
+        for part in (self.engine, self.cold_start, self.algorithm, self.reward, self.evaluation):
+            part.check()
+
+
+class Experiment:
+    """Runs an experiment in a run directory.
+
+    Args:
+        config: settings, checked.
+        make_env: makes one environment.
+        run: where everything is written.
+        title: heading of the report.
+        mirror: where metrics go beside the run's own files.
+    """
+
+    def __init__(
+        self,
+        config: ExperimentConfig,
+        make_env: MakeEnv,
+        run: RunDirectory,
+        *,
+        title: str,
+        mirror: WandbMirror,
+    ) -> None:
+        self.config, self.run, self._mirror = config, run, mirror
+        self._make_env = make_env
+        self._pool = LocalPool(make_env, config.num_envs)
+        self._reporter = Reporter(run, title=title, num_films=config.num_films)
+        self._stop = StopRequest()
+
+    def train(self) -> None:
+        """All stages and all rows of the evaluation, then the summary."""
+        with self._stop.listening():
+            agent = self._make_agent()
+            self._evaluate_scripted()
+            self._cold_start(agent)
+            self._grpo(agent)
+            if self.config.continue_imitation:
+                self._sft_continued(agent)
+        self._pool.close()
+        self._reporter.finish()
+
+    def _make_agent(self) -> Agent:
+        """A new tiny model; the tokenizer learns its words from expert episodes."""
+        config = self.config
+        specs = [EpisodeSpec(seed=s) for s in task_seeds("imitation", 0, config.corpus_episodes)]
+        expert = ExpertPolicy(config.cold_start.expert_style)
+        episodes = collect_episodes(self._pool, expert, specs)
+        corpus = [t.text for e in episodes for t in e.turns]
+        corpus += [t.output.text or "" for e in episodes for t in e.turns]
+        model = replace(config.model, seed=config.seed)
+        return make_tiny_agent(model, config.engine, corpus, vocab_size=config.vocab_size)
+
+    def _evaluate_scripted(self) -> None:
+        self._evaluate("random", RandomPolicy)
+        self._evaluate("constant", self._best_constant)
+        self._evaluate("expert", ExpertPolicy)
+
+    def _cold_start(self, agent: Agent) -> None:
+        config = self.config.cold_start
+        learner = agent.learner(config.learner)
+        first = self._restore("cold_start", agent, learner)
+        if first < config.num_steps:
+            self._imitate("cold_start", agent, learner, config, first)
+        self._evaluate("cold_start", lambda: self._greedy(agent))
+
+    def _grpo(self, agent: Agent) -> None:
+        config = self.config.algorithm
+        learner = agent.learner(config.learner)
+        first = self._restore("grpo", agent, learner)
+        if first < config.num_steps:
+            with progress_bar("grpo", first, config.num_steps) as bar:
+                reinforce(
+                    agent,
+                    learner,
+                    self._pool,
+                    config,
+                    self.config.reward,
+                    first_step=first,
+                    run_seed=self.config.seed,
+                    on_step=self._on_step("grpo", agent, learner, config.num_steps, bar),
+                )
+        self._save_model("grpo", agent)
+        self._evaluate("grpo", lambda: self._greedy(agent))
+        self._evaluate("blind", lambda: self._greedy(agent, blind=True))
+
+    def _sft_continued(self, agent: Agent) -> None:
+        """The cold start, imitating on for about as long as reinforcement took."""
+        num_steps = self._matching_steps()
+        cold = self.config.cold_start
+        schedule = replace(cold.learner, schedule="cosine", total_steps=num_steps, warmup_steps=5)
+        config = replace(cold, num_steps=num_steps, learner=schedule)
+        scratch = agent.learner(cold.learner)
+        self._restore("cold_start", agent, scratch)
+        learner = agent.learner(schedule)
+        first = self._restore("sft_continued", agent, learner)
+        if first < num_steps:
+            self._imitate("sft_continued", agent, learner, config, first, offset=cold.num_steps)
+        self._evaluate("sft_continued", lambda: self._greedy(agent))
+
+    def _matching_steps(self) -> int:
+        """Imitation steps that take as long as reinforcement took, by this run's own clock."""
+        seconds = {phase: self._reporter.seconds(phase) for phase in ("cold_start", "grpo")}
+        per_step = seconds["cold_start"] / max(1, self.config.cold_start.num_steps)
+        return max(6, round(seconds["grpo"] / per_step)) if per_step else 6
+
+    def _imitate(
+        self,
+        stage: str,
+        agent: Agent,
+        learner: Learner,
+        config: ImitationConfig,
+        first: int,
+        *,
+        offset: int = 0,
+    ) -> None:
+        """Imitate up to `config.num_steps`; worlds are those from `offset` batches on."""
+        pool = LocalPool(self._make_env, min(self.config.num_envs, 16))
+        batches = ExpertBatches(pool, agent, config, first_batch=offset)
+        try:
+            with progress_bar(stage, first, config.num_steps) as bar:
+                imitate(
+                    learner,
+                    batches,
+                    first_step=first,
+                    num_steps=config.num_steps,
+                    on_step=self._on_step(stage, agent, learner, config.num_steps, bar),
+                )
+        finally:
+            batches.close()
+        self._save_model(stage, agent)
+
+    def _on_step(
+        self,
+        stage: str,
+        agent: Agent,
+        learner: Learner,
+        num_steps: int,
+        bar: Callable[[dict[str, float]], None],
+    ) -> Callable[[int, dict[str, float]], None]:
+        """What happens after every optimizer step: log, checkpoint, report, and perhaps stop."""
+        clock = time.perf_counter()
+
+        def on_step(step: int, metrics: dict[str, float]) -> None:
+            nonlocal clock
+            now = time.perf_counter()
+            line = {**metrics, "seconds": now - clock}
+            self.run.log(step, line, phase=stage)
+            self._mirror.log(step, line, phase=stage)
+            bar(metrics)
+            stopping = self._stop.requested
+            if step % self.config.checkpoint_every == 0 or step == num_steps or stopping:
+                self._save(stage, agent, learner, step)
+            if step % self.config.report_every == 0 or step == num_steps:
+                self._reporter.update()
+            if stopping:
+                self._reporter.interrupted()
+                self._stop.stop(f"{stage} step {step}", self.run.path)
+            clock = time.perf_counter()
+
+        return on_step
+
+    def _evaluate(self, row: str, make_policy: Callable[[], Policy]) -> None:
+        """Fill one row of the table, unless a resumed run has it already."""
+        if row not in self.config.rows or row in self._reporter.table:
+            return
+        config = self.config.evaluation
+        seeds = task_seeds(config.purpose, 0, config.num_episodes)
+        with progress_bar(f"evaluate {row}", 0, len(seeds)) as bar:
+            episodes = evaluate(
+                self._pool,
+                make_policy(),
+                seeds,
+                sampling_seed=self.config.seed,
+                max_failed_share=config.max_failed_share,
+                on_episode=lambda episode: bar({}),
+            )
+        self._keep(row, episodes, summarise(episodes, self.config.reward))
+
+    def _keep(self, row: str, episodes: list[Episode], values: Row) -> None:
+        for episode in episodes[: 4 * self.config.num_films]:
+            save_episode(self.run.episodes_path / row, episode)
+        self._reporter.add_row(row, values)
+        self._reporter.update()
+
+    def _greedy(self, agent: Agent, *, blind: bool = False) -> Policy:
+        return agent.policy(temperature=self.config.evaluation.temperature, blind=blind)
+
+    def _best_constant(self) -> Policy:
+        seeds = task_seeds("calibration", 0, self.config.constant_episodes)
+        specs = [EpisodeSpec(seed=seed) for seed in seeds]
+        return ConstantPolicy(fit_best_constant(collect_episodes(self._pool, RandomPolicy(), specs)))
+
+    def _save(self, stage: str, agent: Agent, learner: Learner, step: int) -> None:
+        save_checkpoint(
+            self.run.checkpoints_path / stage,
+            model=agent.model,
+            learner=learner,
+            config=asdict(self.config),
+            step=step,
+            keep_last=2,
+        )
+
+    def _restore(self, stage: str, agent: Agent, learner: Learner) -> int:
+        """Load a stage's newest checkpoint, if there is one. Returns the steps it has behind it."""
+        latest = latest_checkpoint(self.run.checkpoints_path / stage)
+        if latest is None:
+            return 0
+        step = load_checkpoint(latest, agent.model, learner).step
+        self.run.drop_after(step, stage)
+        return step
+
+    def _save_model(self, stage: str, agent: Agent) -> None:
+        agent.save(self.run.path / "models" / stage)

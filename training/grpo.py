@@ -1,0 +1,209 @@
+"""Reinforcement: Group Relative Policy Optimization over whole episodes.
+
+The loop reads like the sentence in the design: collect groups, score them, turn scores into advantages, take
+an optimizer step, hand the new weights to the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from policies.interface import Sample
+from policies.vlm import VLMPolicy
+from training.advantages import has_signal, spread_over_tokens, turn_advantages
+from training.agent import Agent
+from training.episode import Episode
+from training.learner import Learner
+from training.learner_config import LearnerConfig
+from training.losses import PolicyLossConfig
+from training.rewards.compose import GroupReward, RewardConfig, reward_group
+from training.rollout import EpisodeSpec, LocalPool, check_failures, collect_episodes
+from training.seeding import task_seeds
+
+OnStep = Callable[[int, dict[str, float]], None]
+
+
+@dataclass(kw_only=True)
+class GrpoConfig:
+    """Group Relative Policy Optimization (arXiv 2402.03300), with refill of groups without signal (DAPO's
+    dynamic sampling, arXiv 2503.14476) and optional credit per turn.
+
+    Attributes:
+        num_steps: optimizer steps, at least 0.
+        groups_per_step: groups with signal in one step's batch, at least 1.
+        group_size: episodes of one seed, at least 2.
+        refill_rounds: how many more times `groups_per_step` seeds are tried to replace groups whose
+            members all earned the same, 0 or more.
+        temperature: of sampling, above 0.
+        outcome_weight: weight of the episode's outcome in the advantage.
+        turn_weight: weight of the reward of each turn, compared within the group at the same turn;
+            0 adds per-turn rewards to the outcome instead.
+        advantage_scale: "std" divides by the group's standard deviation, "none" does not (Dr. GRPO).
+        max_failed_share: the run stops when more than this share of a step's episodes failed, in [0, 1].
+        loss: the surrogate.
+        learner: how the optimizer steps.
+    """
+
+    num_steps: int = 50
+    groups_per_step: int = 8
+    group_size: int = 8
+    refill_rounds: int = 1
+    temperature: float = 1.0
+    outcome_weight: float = 1.0
+    turn_weight: float = 0.0
+    advantage_scale: str = "std"
+    max_failed_share: float = 0.05
+    loss: PolicyLossConfig = field(default_factory=PolicyLossConfig)
+    learner: LearnerConfig = field(default_factory=LearnerConfig)
+
+    def check(self) -> None:
+        """Raise `ValueError` naming the first field that is out of range."""
+        lowest = {"num_steps": 0, "groups_per_step": 1, "group_size": 2, "refill_rounds": 0}
+        for name, low in lowest.items():
+            if getattr(self, name) < low:
+                raise ValueError(f"algorithm.{name} is {getattr(self, name)}; it must be at least {low}")
+        if not self.temperature > 0:
+            raise ValueError(f"algorithm.temperature is {self.temperature}; it must be above 0")
+        if self.advantage_scale not in ("std", "none"):
+            raise ValueError(f"algorithm.advantage_scale is {self.advantage_scale!r}; legal: std, none")
+        if not 0 <= self.max_failed_share <= 1:
+            raise ValueError(f"algorithm.max_failed_share is {self.max_failed_share}; legal: 0 to 1")
+        self.loss.check()
+        self.learner.check()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoredGroup:
+    """A group with what it earned.
+
+    Attributes:
+        episodes: the members that did not fail.
+        reward: their reward.
+        advantages: per member (turns,).
+    """
+
+    episodes: list[Episode]
+    reward: GroupReward
+    advantages: list[np.ndarray]
+
+
+def reinforce(
+    agent: Agent,
+    learner: Learner,
+    pool: LocalPool,
+    config: GrpoConfig,
+    reward: RewardConfig,
+    *,
+    first_step: int,
+    run_seed: int,
+    on_step: OnStep,
+) -> None:
+    """Train by reinforcement from `first_step` up to `config.num_steps`.
+
+    Everything a step does follows from the weights, the optimizer and the step's number, so a resumed run
+    is the uninterrupted one.
+
+    Args:
+        agent: acts.
+        learner: learns; shares the agent's model.
+        pool: where the worlds come from.
+        config: settings.
+        reward: what is rewarded.
+        first_step: steps already taken.
+        run_seed: decides the sampling noise.
+        on_step: called after every step with the number of steps taken and the step's metrics.
+    """
+    policy = agent.policy(temperature=config.temperature)
+    for step in range(first_step, config.num_steps):
+        groups, metrics = collect_groups(pool, policy, config, reward, step=step, run_seed=run_seed)
+        samples, token_advantages = token_batch(agent, groups)
+        if samples:
+            metrics |= learner.improve(samples, token_advantages, loss=config.loss)
+            policy.engine.update_weights(None, learner.weights_version)
+        on_step(step + 1, metrics)
+
+
+def collect_groups(
+    pool: LocalPool,
+    policy: VLMPolicy,
+    config: GrpoConfig,
+    reward: RewardConfig,
+    *,
+    step: int,
+    run_seed: int,
+) -> tuple[list[ScoredGroup], dict[str, float]]:
+    """Groups with signal for one step, and metrics over everything that was collected for it."""
+    kept: list[ScoredGroup] = []
+    tried: list[ScoredGroup] = []
+    num_failed = 0
+    for seeds in _seed_rounds(config, step):
+        specs = [EpisodeSpec(seed=s, sample_index=i) for s in seeds for i in range(config.group_size)]
+        episodes = collect_episodes(pool, policy, specs, sampling_seed=run_seed)
+        num_failed += check_failures(episodes, config.max_failed_share)
+        groups = [episodes[i : i + config.group_size] for i in range(0, len(episodes), config.group_size)]
+        scored = [group for group in (score_group(g, config, reward) for g in groups) if group]
+        tried += scored
+        kept += [group for group in scored if has_signal(group.advantages)]
+        if len(kept) >= config.groups_per_step:
+            break
+    return kept[: config.groups_per_step], _metrics(tried, kept, num_failed)
+
+
+def score_group(
+    group: list[Episode], config: GrpoConfig, reward: RewardConfig
+) -> ScoredGroup | None:
+    """Rewards and advantages of a group; failed members are left out. None with fewer than two members."""
+    whole = [episode for episode in group if episode.failure is None]
+    if len(whole) < 2:
+        return None
+    earned = reward_group(whole, reward)
+    outcome = earned.outcome if config.turn_weight else earned.total
+    advantages = turn_advantages(
+        outcome,
+        earned.turns,
+        outcome_weight=config.outcome_weight,
+        turn_weight=config.turn_weight,
+        scale=config.advantage_scale,
+    )
+    return ScoredGroup(episodes=whole, reward=earned, advantages=advantages)
+
+
+def token_batch(
+    agent: Agent, groups: list[ScoredGroup]
+) -> tuple[list[Sample], list[np.ndarray]]:
+    """Samples and their per-token advantages."""
+    samples: list[Sample] = []
+    token_advantages: list[np.ndarray] = []
+    for group in groups:
+        for episode, advantages in zip(group.episodes, group.advantages, strict=True):
+            sample = agent.sample(episode)
+            samples.append(sample)
+            token_advantages.append(spread_over_tokens(advantages, sample.turn_index))
+    return samples, token_advantages
+
+
+def _seed_rounds(config: GrpoConfig, step: int) -> Iterator[list[int]]:
+    """Fresh seeds for the first try and each refill of a step."""
+    rounds = 1 + config.refill_rounds
+    for number in range(rounds):
+        start = (step * rounds + number) * config.groups_per_step
+        yield task_seeds("reinforcement", start, config.groups_per_step)
+
+
+def _metrics(
+    tried: list[ScoredGroup], kept: list[ScoredGroup], num_failed: int
+) -> dict[str, float]:
+    episodes = [episode for group in tried for episode in group.episodes]
+    metrics = {
+        "reward": float(np.mean(np.concatenate([g.reward.total for g in tried]))) if tried else 0.0,
+        "success": float(np.mean([e.success for e in episodes])) if episodes else 0.0,
+        "turns": float(np.mean([len(e.turns) for e in episodes])) if episodes else 0.0,
+        "signal_share": len(kept) / max(1, len(tried)),
+        "num_failed": float(num_failed),
+    }
+    for name in tried[0].reward.terms if tried else ():
+        metrics[f"reward/{name}"] = float(np.mean(np.concatenate([g.reward.terms[name] for g in tried])))
+    return metrics

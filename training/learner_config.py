@@ -1,0 +1,83 @@
+"""Settings of the learner, and the learning rate that follows from them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from training.losses import check_range
+
+SCHEDULES = ("constant", "cosine", "linear")
+
+
+@dataclass(kw_only=True)
+class LearnerConfig:
+    """How the optimizer steps.
+
+    Attributes:
+        learning_rate: peak learning rate of AdamW, >= 0.
+        weight_decay: on matrices only, >= 0; vectors (norms, biases) never decay.
+        betas: decay rates of the two moments, each in [0, 1).
+        max_grad_norm: gradients are scaled down to this global L2 norm, > 0.
+        micro_batch_size: most samples per forward pass, >= 1; None for no limit.
+        micro_batch_tokens: most tokens per forward pass, padding included, >= 1; None for no limit.
+            A sample longer than that goes alone.
+        warmup_steps: optimizer steps of linear warm-up, >= 0.
+        schedule: "constant", or "cosine" or "linear" down to 0 at `total_steps`.
+        total_steps: optimizer steps of the whole run; needed unless the schedule is constant.
+        num_epochs: passes over the samples of one `improve`, >= 1.
+        num_minibatches: optimizer steps per pass, >= 1.
+        shuffle_seed: decides which samples share a minibatch.
+        temperature: at which the rollouts were sampled, > 0 (1 for rollouts at temperature 0, whose
+            log-probabilities are those at temperature 1).
+    """
+
+    learning_rate: float = 1e-5
+    weight_decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    max_grad_norm: float = 1.0
+    micro_batch_size: int | None = None
+    micro_batch_tokens: int | None = 8192
+    warmup_steps: int = 0
+    schedule: str = "constant"
+    total_steps: int | None = None
+    num_epochs: int = 1
+    num_minibatches: int = 1
+    shuffle_seed: int = 0
+    temperature: float = 1.0
+
+    def check(self) -> None:
+        """Raise ValueError naming the first setting that is out of range."""
+        tiny = 1e-12
+        check_range("learning_rate", self.learning_rate, low=0.0)
+        check_range("weight_decay", self.weight_decay, low=0.0)
+        for index, beta in enumerate(self.betas):
+            check_range(f"betas[{index}]", beta, low=0.0, high=1.0 - tiny)
+        check_range("max_grad_norm", self.max_grad_norm, low=tiny)
+        check_range("temperature", self.temperature, low=tiny)
+        for name in ("micro_batch_size", "micro_batch_tokens", "num_epochs", "num_minibatches"):
+            value = getattr(self, name)
+            if value is not None:
+                check_range(name, value, low=1)
+        check_range("warmup_steps", self.warmup_steps, low=0)
+        check_range("shuffle_seed", self.shuffle_seed, low=0)
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"schedule = {self.schedule!r} is not legal; legal: {SCHEDULES}")
+        if self.schedule != "constant" and (self.total_steps or 0) <= self.warmup_steps:
+            raise ValueError(
+                f"total_steps = {self.total_steps} is not legal; schedule {self.schedule!r} needs "
+                f"more than warmup_steps = {self.warmup_steps}"
+            )
+
+
+def learning_rate_at(config: LearnerConfig, step: int) -> float:
+    """Learning rate of optimizer step `step`, counted from 0."""
+    if step < config.warmup_steps:
+        return config.learning_rate * (step + 1) / config.warmup_steps
+    if config.schedule == "constant" or config.total_steps is None:
+        return config.learning_rate
+    done = (step - config.warmup_steps) / (config.total_steps - config.warmup_steps)
+    left = 1.0 - min(done, 1.0)
+    if config.schedule == "cosine":
+        left = 0.5 * (1.0 - math.cos(math.pi * left))
+    return config.learning_rate * left

@@ -1,0 +1,71 @@
+"""Mirrors metrics to Weights & Biases, offline unless asked otherwise. Imports wandb only when switched on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MODES = ("off", "offline", "online")
+
+
+@dataclass(kw_only=True)
+class LoggerConfig:
+    """Where metrics go beside the run's own files.
+
+    Attributes:
+        wandb: "off", "offline" (files under the run's directory, `wandb sync` sends them) or "online".
+        project: project name at Weights & Biases.
+    """
+
+    wandb: str = "off"
+    project: str = "saccade"
+
+    def check(self) -> None:
+        """Raise `ValueError` for an unknown mode."""
+        if self.wandb not in MODES:
+            raise ValueError(f"logger.wandb is {self.wandb!r}; legal: {', '.join(MODES)}")
+
+
+class WandbMirror:
+    """Sends what `log` is given to a Weights & Biases run, or nowhere when switched off.
+
+    Args:
+        config: the mode.
+        directory: the run's directory; offline files go there.
+        settings: the run's configuration, shown beside the curves.
+
+    Raises:
+        ModuleNotFoundError: when switched on without the package; says what to install.
+    """
+
+    def __init__(self, config: LoggerConfig, directory: Path, settings: dict[str, Any]) -> None:
+        self._run: Any = None
+        if config.wandb == "off":
+            return
+        try:
+            import wandb
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                f"logger.wandb={config.wandb} needs the package wandb: pip install 'saccade[wandb]'",
+                name="wandb",
+            ) from error
+        self._run = wandb.init(
+            mode=config.wandb,  # type: ignore[arg-type]
+            project=config.project,
+            dir=str(directory),
+            name=directory.name,
+            config=settings,
+        )
+
+    def log(self, step: int, metrics: dict[str, float], *, phase: str) -> None:
+        """One line of metrics, each named phase/metric; `phase/step` counts within the phase."""
+        if self._run is not None:
+            named = {f"{phase}/{name}": value for name, value in metrics.items()}
+            self._run.log({**named, f"{phase}/step": step})
+
+    def close(self) -> None:
+        """Finish the run."""
+        if self._run is not None:
+            self._run.finish(quiet=True)
+            self._run = None
