@@ -8,6 +8,7 @@ from omegaconf import MISSING
 
 from policies.config import PolicyConfig
 from sims.config import EnvConfig
+from training.checks import check_at_least
 from training.evaluation import EvaluationConfig
 from training.rewards.compose import RewardConfig
 
@@ -127,10 +128,3 @@ class RecordScript:
         check_at_least(self, num_episodes=1, first_index=0, seed=0)
         for part in (self.env, self.policy, self.run):
             part.check()
-
-
-def check_at_least(config: object, **lowest: int) -> None:
-    """Raise `ValueError` naming the first field that is below its lowest legal value."""
-    for name, low in lowest.items():
-        if getattr(config, name) < low:
-            raise ValueError(f"{name} is {getattr(config, name)}; it must be at least {low}")

@@ -1,8 +1,8 @@
 """The narrow door between whatever acts and whatever is acted on.
 
-A policy sees a batch of conversations and answers each with one output. It never sees an environment, a
-reward, or the private truth. Everything here is plain data over numpy, so that a headless rollout of a
-scripted policy needs no torch.
+A policy sees a batch of conversations and answers each with one output. It never sees an
+environment, a reward, or the private truth. Everything here is plain data over numpy, so that a
+headless rollout of a scripted policy needs no torch.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ class Observation:
 
     @classmethod
     def from_env(cls, obs: dict[str, Any]) -> Observation:
-        """Read the observation dict of the suite's environments (`text`, `images`, maybe `state`)."""
+        """Read the observation dict of the suite's environments (`text`, `images`, maybe
+        `state`).
+        """
         return cls(text=obs["text"], images=tuple(obs["images"]), state=obs.get("state"))
 
 
@@ -41,10 +43,11 @@ class PolicyOutput:
     Attributes:
         text: the whole reply, for language environments; None where `action` is given.
         action: float32 of shape (H, D), H control steps of D numbers; None where `text` is given.
-        reply_ids: int64 of shape (T,), the tokens that were sampled, the end-of-turn token included when
-            it was sampled; None for policies without tokens.
-        rollout_logprobs: float32 of shape (T,), log-probability of each token of `reply_ids` under the
-            distribution it was drawn from (after temperature); None for policies without tokens.
+        reply_ids: int64 of shape (T,), the tokens that were sampled, the end-of-turn token included
+            when it was sampled; None for policies without tokens.
+        rollout_logprobs: float32 of shape (T,), log-probability of each token of `reply_ids` under
+            the distribution it was drawn from (after temperature); None for policies without
+            tokens.
         action_logprob: log-density of `action`, or None.
         value: a critic's estimate of the return, or None.
         weights_version: version of the weights that produced this output; 0 for scripted policies.
@@ -73,15 +76,17 @@ class Conversation:
     A conversation waits for a reply when it has one observation more than outputs.
 
     Attributes:
-        conversation_id: unique among the conversations alive at once; engines key their caches by it.
+        conversation_id: unique among the conversations alive at once; engines key their caches by
+            it.
         task_id: names what was asked; equal for the members of a group.
         sample_index: which member of its group this is; 0 when there is no group.
         sampling_seed: the run's seed. Sampling noise is a function of (sampling_seed, task_id,
             sample_index, turn, token) and of nothing else.
         observations: one per turn, oldest first.
         outputs: the replies given so far.
-        expert_reply: the reply of the environment's scripted expert for this turn. The privileged channel:
-            filled by the collector only for policies that declare `privileged = True`, None for all others.
+        expert_reply: the reply of the environment's scripted expert for this turn. The privileged
+            channel: filled by the collector only for policies that declare `privileged = True`,
+                None for all others.
     """
 
     conversation_id: str
@@ -100,7 +105,9 @@ class Conversation:
 
 @runtime_checkable
 class Policy(Protocol):
-    """Anything that acts. Chunk playback, retries and recording are wrappers or observers around it."""
+    """Anything that acts. Chunk playback, retries and recording are wrappers or observers
+    around it.
+    """
 
     privileged: bool
     """True only for experts: the collector then hands over the environment's `expert_reply()`."""
@@ -116,18 +123,21 @@ class Policy(Protocol):
 class Sample:
     """One append-only token sequence with its pictures: what the learner trains on.
 
-    `input_ids` is expanded: every picture stands there as as many placeholder tokens as it has features.
-    `image_spans` says where, so that `compact_ids` gives back one placeholder per picture without ever
-    re-tokenising.
+    `input_ids` is expanded: every picture stands there as as many placeholder tokens as it has
+        features.
+    `image_spans` says where, so that `compact_ids` gives back one placeholder per picture without
+    ever re-tokenising.
 
     Attributes:
         input_ids: int64 (T,), expanded.
-        loss_mask: bool (T,), True on the tokens that the policy sampled (or, in imitation, should have).
+        loss_mask: bool (T,), True on the tokens that the policy sampled (or, in imitation, should
+            have).
         turn_index: int32 (T,), the turn that produced a token under the loss mask, -1 elsewhere.
         rollout_logprobs: float32 (T,), zero where the loss mask is False; None for imitation data.
         images: uint8 (H, W, 3) pictures in the order of their placeholders, already at the size the
             model sees.
-        image_spans: int64 (N, 2), half-open [start, end) of each picture's placeholders in `input_ids`.
+        image_spans: int64 (N, 2), half-open [start, end) of each picture's placeholders in
+            `input_ids`.
         role: what the sequence is for: "policy", or the name of a second stage, critic or probe.
         first_turn, last_turn: half-open range of the episode's turns that the sequence covers.
     """
@@ -154,7 +164,9 @@ class Sample:
             )
 
     def compact_ids(self) -> np.ndarray:
-        """`input_ids` with exactly one placeholder per picture, int64. Engines such as vLLM want those."""
+        """`input_ids` with exactly one placeholder per picture, int64. Engines such as
+        vLLM want those.
+        """
         keep = np.ones(len(self.input_ids), dtype=bool)
         for start, end in self.image_spans:
             keep[start + 1 : end] = False
@@ -169,8 +181,8 @@ class GenerationRequest:
         prompt_ids: int64 (T,), expanded placeholders, everything said so far.
         images: all pictures of the prompt, uint8 (H, W, 3), in order.
         image_spans: int64 (N, 2), as in `Sample`.
-        cache_key: requests of one conversation share it; an engine may keep what it computed for the
-            longest prefix it has already seen under this key.
+        cache_key: requests of one conversation share it; an engine may keep what it computed for
+            the longest prefix it has already seen under this key.
         noise_key: integers from which the sampling noise is derived; token k uses the k-th draw.
         max_new_tokens: at least 1.
         temperature: 0 takes the likeliest token.
@@ -215,8 +227,9 @@ class Engine(Protocol):
         """One completion per request, in order."""
 
     def update_weights(self, source: Any, version: int) -> None:
-        """Take new weights. `source` is what the engine's transfer protocol defines (None when the engine
-        shares the learner's module); every cache made with older weights is dropped."""
+        """Take new weights. `source` is what the engine's transfer protocol defines (None when the
+        engine shares the learner's module); every cache made with older weights is dropped.
+        """
 
     def forget(self, cache_keys: Sequence[str]) -> None:
         """Drop what is cached for these conversations."""

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from itertools import islice
 
-TAG = re.compile(r"</?\s*(?:think|answer|action)\s*>", re.IGNORECASE)
+# Possessive, with a look at the next character first: a megabyte of "<" must not cost time.
+TAG = re.compile(r"<(?=[\s/ta])/?+\s*+(?:think|answer|action)\s*+>", re.IGNORECASE)
 OPTION = re.compile(r"^[ \t]*(?:\(([A-Z])\)|([A-Z])[.)])[ \t]+(\S.*)$", re.MULTILINE)
 MAX_TAGS = 32
 """A reply with more tags than this has no structure that could be read."""

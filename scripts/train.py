@@ -1,7 +1,8 @@
-"""Train a policy: imitate the scripted expert, then learn by reinforcement, and evaluate every stage.
+"""Train a policy: imitate the scripted expert, then learn by reinforcement, and evaluate every
+stage.
 
-Writes runs/<name>/ with checkpoints, metrics.jsonl, summary.json and report.html, which is rewritten as the
-run goes on. Ctrl-C saves; run.resume=true goes on.
+Writes runs/<name>/ with checkpoints, metrics.jsonl, summary.json and report.html, which is
+rewritten as the run goes on. Ctrl-C saves; run.resume=true goes on.
 """
 
 from __future__ import annotations

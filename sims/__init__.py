@@ -1,4 +1,4 @@
-"""Simulated worlds with ground truth. Importing this registers the Gymnasium ids and loads nothing heavy."""
+"""Simulated worlds with ground truth. Importing this registers the ids and loads nothing heavy."""
 
 from saccade import check_siblings
 
@@ -16,7 +16,7 @@ def make_env(config: EnvConfig) -> gymnasium.Env:
     """An environment from its configuration.
 
     Raises:
-        gymnasium.error.NameNotFound: for an id that nobody registered; the message suggests near ones.
+        gymnasium.error.NameNotFound: for an unknown id; the message suggests near ones.
         ValueError: for settings out of range.
     """
     config.check()

@@ -1,10 +1,12 @@
 """Headless MuJoCo pictures and segmentation: one GL context per process and size, made lazily.
 
-MuJoCo's default look costs fifty times the stripped one on a CPU, nearly all of it for one 4096 x 4096
-shadow map per light, so the settings that matter are chosen here: no multisampling, no reflections, a shadow
-map of 512 for the one light that casts shadows, and software GL kept in the calling thread.
+MuJoCo's default look costs fifty times the stripped one on a CPU, nearly all of it for one
+4096 x 4096 shadow map per light, so the settings that matter are chosen here: no multisampling, no
+reflections, a shadow map of 512 for the one light that casts shadows, and software GL kept in the
+calling thread.
 
-GL contexts do not survive `fork`: start workers with `spawn`. Nothing GL is created before the first render.
+GL contexts do not survive `fork`: start workers with `spawn`. Nothing GL is created before the
+first render.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import os
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 INSTALL_HINT = (
     "apt-get install -y libegl1 libegl-mesa0 libgl1-mesa-dri libgl1 libopengl0   (Debian, as root)"
 )
+BACKDROP_GROUP = 2
+"""Geoms of this group, such as a floor, are drawn but are background in the segmentation: they
+hide nothing that matters, and filling the picture with them would be half of its cost."""
 
 
 class RenderingUnavailableError(RuntimeError):
@@ -63,7 +69,7 @@ def choose_gl_backend() -> str:
     return backend
 
 
-def import_mujoco():  # noqa: ANN201  (the return type is the module)
+def import_mujoco() -> ModuleType:
     """MuJoCo, imported with a headless GL back end chosen."""
     choose_gl_backend()
     import mujoco
@@ -74,8 +80,8 @@ def import_mujoco():  # noqa: ANN201  (the return type is the module)
 class SceneRenderer:
     """Renders any model of one structure from any camera.
 
-    The GL context belongs to the thread that made it. Models that differ only in what is edited in place
-    (geom type, size, colour, material; poses) share one renderer.
+    The GL context belongs to the thread that made it. Models that differ only in what is edited in
+    place (geom type, size, colour, material; poses) share one renderer.
 
     Args:
         model: gives the light, texture and quality settings of the context.
@@ -96,7 +102,8 @@ class SceneRenderer:
         self._context = mj.MjrContext(model, mj.mjtFontScale.mjFONTSCALE_100)
         mj.mjr_setBuffer(mj.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         self._scene = mj.MjvScene(model, maxgeom=model.ngeom + 8)
-        self._option = mj.MjvOption()
+        self._option, self._truth_option = mj.MjvOption(), mj.MjvOption()
+        self._truth_option.geomgroup[BACKDROP_GROUP] = 0
         self._geom_objtype = int(mj.mjtObj.mjOBJ_GEOM)
         self._camera = mj.MjvCamera()
         self._camera.type = mj.mjtCamera.mjCAMERA_FIXED
@@ -113,27 +120,22 @@ class SceneRenderer:
         """One picture and its ground truth.
 
         Returns:
-            The picture, uint8 (H, W, 3), and the segmentation, int32 (H, W): the geom id at each pixel,
-            -1 for the background. Both are fresh arrays.
+            The picture, uint8 (H, W, 3), and the segmentation, int32 (H, W): the geom id at each
+            pixel, -1 for the background and for geoms of `BACKDROP_GROUP`. Both are fresh arrays.
         """
         self._gl.make_current()
         self._camera.fixedcamid = camera
+        picture = np.ascontiguousarray(self._draw(model, data, truth=False))
+        return picture, self._geom_ids(self._draw(model, data, truth=True))
+
+    def _draw(self, model: mujoco.MjModel, data: mujoco.MjData, *, truth: bool) -> np.ndarray:
+        """Pixels of the picture, or those that code its segmentation; top row first."""
+        self._set_flag("mjRND_SEGMENT", truth)
+        self._set_flag("mjRND_IDCOLOR", truth)
+        self._set_flag("mjRND_SKYBOX", not truth)
+        option = self._truth_option if truth else self._option
         category = self._mj.mjtCatBit.mjCAT_ALL
-        self._mj.mjv_updateScene(
-            model, data, self._option, None, self._camera, category, self._scene
-        )
-        self._segmentation_flags(on=False)
-        picture = np.ascontiguousarray(self._draw())
-        self._segmentation_flags(on=True)
-        return picture, self._geom_ids(self._draw())
-
-    def _segmentation_flags(self, *, on: bool) -> None:
-        self._set_flag("mjRND_SEGMENT", on)
-        self._set_flag("mjRND_IDCOLOR", on)
-        self._set_flag("mjRND_SKYBOX", not on)
-
-    def _draw(self) -> np.ndarray:
-        """Pixels of the scene as the flags stand, top row first."""
+        self._mj.mjv_updateScene(model, data, option, None, self._camera, category, self._scene)
         pixels = np.empty((self.settings.height, self.settings.width, 3), dtype=np.uint8)
         self._mj.mjr_render(self._rect, self._scene, self._context)
         self._mj.mjr_readPixels(pixels, None, self._rect, self._context)
@@ -146,7 +148,7 @@ class SceneRenderer:
             if geom.segid >= 0 and geom.objtype == self._geom_objtype:
                 table[geom.segid + 1] = geom.objid
         if len(table) <= 256:  # the first byte says it all
-            return table[pixels[..., 0]]
+            return np.take(table, pixels[..., 0])
         codes = pixels.astype(np.int32)
         return table[codes[..., 0] + (codes[..., 1] << 8) + (codes[..., 2] << 16)]
 

@@ -1,7 +1,7 @@
-"""Which lettered option a reply chooses. Tolerant, linear in the reply's length, and never an exception.
+"""Which lettered option a reply chooses: tolerant, linear in the reply's length, no exceptions.
 
-Whether a reply keeps to a prescribed form is for a reward to judge; an environment only has to know what was
-meant. The last closed `<answer>` or `<action>` tag outside the thinking counts.
+Whether a reply keeps to a prescribed form is for a reward to judge; an environment only has to know
+what was meant. The last closed `<answer>` or `<action>` tag outside the thinking counts.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def find_choice(reply: str, options: Mapping[str, str]) -> str | None:
 
 
 def explain_invalid(reply: str, options: Mapping[str, str]) -> str:
-    """What was wrong with a reply that chose nothing, and what is legal, in one or two sentences."""
+    """What was wrong with a reply that chose nothing, and what is legal, in a sentence or two."""
     letters = sorted(options)
     legal = f"Give one letter from {letters[0]} to {letters[-1]}, as <answer>{letters[0]}</answer>."
     if not reply.strip():

@@ -1,8 +1,9 @@
 """The two observation and action spaces that Gymnasium does not have.
 
-Gymnasium's `Text` refuses spaces and angle brackets unless a character set is spelt out, and its `Sequence`
-breaks `AsyncVectorEnv`'s shared memory. These two subclasses hold any Unicode reply and any number of
-pictures. They work with `check_env`, `SyncVectorEnv` and `AsyncVectorEnv(shared_memory=False)`.
+Gymnasium's `Text` refuses spaces and angle brackets unless a character set is spelt out, and its
+`Sequence` breaks `AsyncVectorEnv`'s shared memory. These two subclasses hold any Unicode reply and
+any number of pictures. They work with `check_env`, `SyncVectorEnv` and
+`AsyncVectorEnv(shared_memory=False)`.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ _SAMPLE_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJ <>/.,:\n0123456789àß�
 class ReplySpace(Space[str]):
     """Any Unicode text of at most `max_length` characters: the whole reply of a language model.
 
-    `contains` is about type and length only; whether a reply means something is for the environment to say,
-    in words, at its next turn.
+    `contains` is about type and length only; whether a reply means something is for the environment
+    to say, in words, at its next turn.
 
     Args:
         max_length: largest number of characters, at least 1.
@@ -57,7 +58,7 @@ class ReplySpace(Space[str]):
 
 
 class ImagesSpace(Space[tuple[np.ndarray, ...]]):
-    """Any number of pictures, each uint8 of shape (H, W, 3) with H <= max_height and W <= max_width.
+    """Any number of pictures, each uint8 of shape (H, W, 3), at most max_height by max_width.
 
     Args:
         max_height: largest height [px].
@@ -84,12 +85,16 @@ class ImagesSpace(Space[tuple[np.ndarray, ...]]):
         super().__init__(shape=None, dtype=None, seed=seed)
 
     def sample(self, mask: Any = None, probability: Any = None) -> tuple[np.ndarray, ...]:
-        """Up to two noise pictures of the largest size. `mask` and `probability` are not supported."""
+        """Up to two noise pictures of the largest size. `mask` and `probability` are not
+        supported.
+        """
         if mask is not None or probability is not None:
             raise ValueError("ImagesSpace.sample takes neither mask nor probability")
         size = (self.max_height, self.max_width, 3)
         count = int(self.np_random.integers(0, min(2, self.max_images) + 1))
-        return tuple(self.np_random.integers(0, 256, size=size, dtype=np.uint8) for _ in range(count))
+        return tuple(
+            self.np_random.integers(0, 256, size=size, dtype=np.uint8) for _ in range(count)
+        )
 
     def contains(self, x: Any) -> bool:
         """Whether `x` is a tuple of pictures within the limits."""

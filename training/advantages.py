@@ -8,15 +8,13 @@ as 0.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
-Scale = Literal["std", "none"]
 SCALES = ("std", "none")
 
 
-def group_advantages(rewards: np.ndarray, *, scale: Scale = "std", eps: float = 1e-4) -> np.ndarray:
+def group_advantages(rewards: np.ndarray, *, scale: str = "std", eps: float = 1e-4) -> np.ndarray:
     """How much better each member did than its group (GRPO, arXiv:2402.03300).
 
     `(r - mean(r)) / (std(r) + eps)` with the Bessel-corrected standard deviation (divide by G - 1),
@@ -55,7 +53,7 @@ def turn_advantages(
     *,
     outcome_weight: float = 1.0,
     turn_weight: float = 1.0,
-    scale: Scale = "std",
+    scale: str = "std",
     eps: float = 1e-4,
 ) -> list[np.ndarray]:
     """One advantage per turn: the group's outcome, plus a comparison of equal turns across the

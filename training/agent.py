@@ -36,7 +36,8 @@ class EngineConfig:
     Attributes:
         max_batch_size: most conversations decoded side by side, at least 1.
         max_new_tokens: longest reply in tokens, at least 1.
-        deterministic: fixed batch shapes, so that results do not depend on what shares a batch; slower.
+        deterministic: fixed batch shapes, so that results do not depend on what shares a batch;
+            slower.
     """
 
     max_batch_size: int = 64
@@ -52,7 +53,8 @@ class EngineConfig:
 
 @dataclass(kw_only=True)
 class Agent:
-    """A model, its chat format and how it generates. Policies and learners made of it share the weights.
+    """A model, its chat format and how it generates. Policies and learners made of it share the
+    weights.
 
     Attributes:
         model: the network.
@@ -83,7 +85,9 @@ class Agent:
         return Learner(self.model, collate=self.chat.collate, score=score, config=config)
 
     def sample(self, episode: Episode) -> Sample:
-        """A finished episode as one token sequence; sampled tokens are kept, written ones tokenised."""
+        """A finished episode as one token sequence; sampled tokens are kept, written ones
+        tokenised.
+        """
         observations = [turn.observation() for turn in episode.turns]
         outputs: Sequence[PolicyOutput] = [turn.output for turn in episode.turns]
         return self.chat.transcript(observations, outputs).sample()

@@ -1,8 +1,8 @@
 """The record that everything passes on: turns, episodes, groups, and the private truth beside them.
 
-An `Episode` is what a policy, a prompt or an exported chat may see. The truth of the simulator travels in
-`EpisodeTruth`, a sidecar that rewards, experts and reports may read. The two are separate objects and
-separate files, so that leaving the truth out is the default.
+An `Episode` is what a policy, a prompt or an exported chat may see. The truth of the simulator
+travels in `EpisodeTruth`, a sidecar that rewards, experts and reports may read. The two are
+separate objects and separate files, so that leaving the truth out is the default.
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ class Episode:
         terminated, truncated: Gymnasium's meaning.
         failure: None, or the stage that broke; such an episode is counted and left out of the loss.
         truth: the private sidecar; None once stripped.
-        annotations: what a named annotation pass filled in (per name: a number, or a list per turn).
+        annotations: what a named annotation pass filled in (per name: a number, or a list per
+            turn).
     """
 
     task_id: str
@@ -175,7 +176,8 @@ def load_episode(folder: Path) -> Episode:
     record = json.loads((folder / "episode.json").read_text())
     if record["schema_version"] != SCHEMA_VERSION:
         raise ValueError(
-            f"{folder}: episode schema {record['schema_version']}, this suite reads {SCHEMA_VERSION}"
+            f"{folder}: episode schema {record['schema_version']}; "
+            f"this suite reads {SCHEMA_VERSION}"
         )
     turns = [_turn_from_json(folder, turn) for turn in record.pop("turns")]
     failure = record.pop("failure")

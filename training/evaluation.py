@@ -1,4 +1,6 @@
-"""Evaluation on held-out worlds: CLEVR-AVR's three metrics, turns and reward, each with a standard error."""
+"""Evaluation on held-out worlds: CLEVR-AVR's three metrics, turns and reward, each with a
+standard error.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from dataclasses import dataclass
 
 from policies.interface import Conversation, Policy
 from policies.replies import list_options
+from training.checks import check_at_least, check_share
 from training.episode import Episode
 from training.rewards.compose import RewardConfig, reward_group
 from training.rollout import EpisodeSpec, LocalPool, OnEpisode, check_failures, collect_episodes
@@ -25,7 +28,8 @@ class EvaluationConfig:
         num_episodes: held-out episodes, at least 2.
         purpose: "test" or "validation": which seeds.
         temperature: of sampling; 0 takes the likeliest token.
-        max_failed_share: the evaluation stops when more than this share of episodes failed, in [0, 1].
+        max_failed_share: the evaluation stops when more than this share of episodes failed, in [0,
+            1].
     """
 
     num_episodes: int = 300
@@ -35,14 +39,12 @@ class EvaluationConfig:
 
     def check(self) -> None:
         """Raise `ValueError` naming the first field that is out of range."""
-        if self.num_episodes < 2:
-            raise ValueError(f"evaluation.num_episodes is {self.num_episodes}; it must be at least 2")
+        check_at_least(self, "evaluation", num_episodes=2)
+        check_share(self, "evaluation", "max_failed_share")
         if self.purpose not in ("test", "validation"):
             raise ValueError(f"evaluation.purpose is {self.purpose!r}; legal: test, validation")
         if not self.temperature >= 0:
             raise ValueError(f"evaluation.temperature is {self.temperature}; it must be 0 or more")
-        if not 0 <= self.max_failed_share <= 1:
-            raise ValueError(f"evaluation.max_failed_share is {self.max_failed_share}; legal: 0 to 1")
 
 
 def evaluate(
@@ -72,11 +74,13 @@ def evaluate(
 def summarise(episodes: Sequence[Episode], reward: RewardConfig) -> Row:
     """A table row: metric -> mean, standard error and n.
 
-    `acc_fa`: share of right final answers. `acc_isj`: share of episodes whose first reply judged rightly
-    whether the first view suffices (an action if it does not, an answer if it does; a reply that chose
-    nothing is wrong). `igr`: of all decisions to be made about looking (every action, and every answer or
-    void reply given while what was seen did not suffice), the share that gained information; n counts those
-    decisions. All three as in CLEVR-AVR (arXiv 2510.21111); the denominator of `igr` is our reading.
+    `acc_fa`: share of right final answers. `acc_isj`: share of episodes whose first reply judged
+        rightly
+    whether the first view suffices (an action if it does not, an answer if it does; a reply that
+    chose nothing is wrong). `igr`: of all decisions to be made about looking (every action, and
+    every answer or void reply given while what was seen did not suffice), the share that gained
+    information; n counts those decisions. All three as in CLEVR-AVR (arXiv 2510.21111); the
+    denominator of `igr` is our reading.
     """
     whole = [episode for episode in episodes if episode.failure is None]
     values: dict[str, list[float]] = {
@@ -111,7 +115,8 @@ def _look_decisions(episode: Episode) -> list[float]:
 
 
 def fit_best_constant(episodes: Sequence[Episode]) -> Callable[[Conversation], str]:
-    """The best policy that never looks and never acts: for each list of answers, its commonest true one.
+    """The best policy that never looks and never acts: for each list of answers, its commonest true
+    one.
 
     Args:
         episodes: any, on training seeds; only their options and true answers are read.

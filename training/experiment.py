@@ -1,7 +1,9 @@
-"""An experiment: a cold start, reinforcement, a control, and what each of them is worth on held-out worlds.
+"""An experiment: a cold start, reinforcement, a control, and what each of them is worth on held-out
+worlds.
 
-Every stage starts from the stage it names, writes checkpoints as it goes, and is skipped when a resumed run
-finds it done. The report is rewritten all along, so an interrupted run leaves a valid one.
+Every stage starts from the stage it names, writes checkpoints as it goes, and is skipped when a
+resumed run finds it done. The report is rewritten all along, so an interrupted run leaves a valid
+one.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from policies.scripted import ConstantPolicy, ExpertPolicy, RandomPolicy
 from policies.tiny import TinyConfig
 from training.agent import Agent, EngineConfig, make_tiny_agent
 from training.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from training.checks import check_at_least
 from training.episode import Episode, save_episode
 from training.evaluation import EvaluationConfig, Row, evaluate, fit_best_constant, summarise
 from training.grpo import GrpoConfig, reinforce
@@ -75,19 +78,8 @@ class ExperimentConfig:
 
     def check(self) -> None:
         """Raise `ValueError` naming the first field that is out of range."""
-        lowest = {
-            "seed": 0,
-            "vocab_size": 300,
-            "corpus_episodes": 1,
-            "num_envs": 1,
-            "constant_episodes": 1,
-            "checkpoint_every": 1,
-            "report_every": 1,
-            "num_films": 0,
-        }
-        for name, low in lowest.items():
-            if getattr(self, name) < low:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {low}")
+        check_at_least(self, seed=0, vocab_size=300, corpus_episodes=1, num_envs=1, num_films=0)
+        check_at_least(self, constant_episodes=1, checkpoint_every=1, report_every=1)
         unknown = [row for row in self.rows if row not in ROWS]
         if unknown:
             raise ValueError(f"rows has {unknown[0]!r}; legal: {', '.join(ROWS)}")
@@ -282,7 +274,8 @@ class Experiment:
     def _best_constant(self) -> Policy:
         seeds = task_seeds("calibration", 0, self.config.constant_episodes)
         specs = [EpisodeSpec(seed=seed) for seed in seeds]
-        return ConstantPolicy(fit_best_constant(collect_episodes(self._pool, RandomPolicy(), specs)))
+        episodes = collect_episodes(self._pool, RandomPolicy(), specs)
+        return ConstantPolicy(fit_best_constant(episodes))
 
     def _save(self, stage: str, agent: Agent, learner: Learner, step: int) -> None:
         save_checkpoint(

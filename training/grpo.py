@@ -1,7 +1,7 @@
 """Reinforcement: Group Relative Policy Optimization over whole episodes.
 
-The loop reads like the sentence in the design: collect groups, score them, turn scores into advantages, take
-an optimizer step, hand the new weights to the engine.
+The loop reads like the sentence in the design: collect groups, score them, turn scores into
+advantages, take an optimizer step, hand the new weights to the engine.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import numpy as np
 
 from policies.interface import Sample
 from policies.vlm import VLMPolicy
-from training.advantages import has_signal, spread_over_tokens, turn_advantages
+from training.advantages import SCALES, has_signal, spread_over_tokens, turn_advantages
 from training.agent import Agent
+from training.checks import check_at_least, check_share
 from training.episode import Episode
 from training.learner import Learner
 from training.learner_config import LearnerConfig
@@ -28,8 +29,8 @@ OnStep = Callable[[int, dict[str, float]], None]
 
 @dataclass(kw_only=True)
 class GrpoConfig:
-    """Group Relative Policy Optimization (arXiv 2402.03300), with refill of groups without signal (DAPO's
-    dynamic sampling, arXiv 2503.14476) and optional credit per turn.
+    """Group Relative Policy Optimization (arXiv 2402.03300), with refill of groups without signal
+    (DAPO's dynamic sampling, arXiv 2503.14476) and optional credit per turn.
 
     Attributes:
         num_steps: optimizer steps, at least 0.
@@ -41,8 +42,10 @@ class GrpoConfig:
         outcome_weight: weight of the episode's outcome in the advantage.
         turn_weight: weight of the reward of each turn, compared within the group at the same turn;
             0 adds per-turn rewards to the outcome instead.
-        advantage_scale: "std" divides by the group's standard deviation, "none" does not (Dr. GRPO).
-        max_failed_share: the run stops when more than this share of a step's episodes failed, in [0, 1].
+        advantage_scale: "std" divides by the group's standard deviation, "none" does not (Dr.
+            GRPO).
+        max_failed_share: the run stops when more than this share of a step's episodes failed, in
+            [0, 1].
         loss: the surrogate.
         learner: how the optimizer steps.
     """
@@ -61,16 +64,15 @@ class GrpoConfig:
 
     def check(self) -> None:
         """Raise `ValueError` naming the first field that is out of range."""
-        lowest = {"num_steps": 0, "groups_per_step": 1, "group_size": 2, "refill_rounds": 0}
-        for name, low in lowest.items():
-            if getattr(self, name) < low:
-                raise ValueError(f"algorithm.{name} is {getattr(self, name)}; it must be at least {low}")
+        check_at_least(self, "algorithm", num_steps=0, groups_per_step=1, group_size=2)
+        check_at_least(self, "algorithm", refill_rounds=0)
+        check_share(self, "algorithm", "max_failed_share")
         if not self.temperature > 0:
             raise ValueError(f"algorithm.temperature is {self.temperature}; it must be above 0")
-        if self.advantage_scale not in ("std", "none"):
-            raise ValueError(f"algorithm.advantage_scale is {self.advantage_scale!r}; legal: std, none")
-        if not 0 <= self.max_failed_share <= 1:
-            raise ValueError(f"algorithm.max_failed_share is {self.max_failed_share}; legal: 0 to 1")
+        if self.advantage_scale not in SCALES:
+            raise ValueError(
+                f"algorithm.advantage_scale is {self.advantage_scale!r}; legal: {', '.join(SCALES)}"
+            )
         self.loss.check()
         self.learner.check()
 
@@ -103,8 +105,8 @@ def reinforce(
 ) -> None:
     """Train by reinforcement from `first_step` up to `config.num_steps`.
 
-    Everything a step does follows from the weights, the optimizer and the step's number, so a resumed run
-    is the uninterrupted one.
+    Everything a step does follows from the weights, the optimizer and the step's number, so a
+    resumed run is the uninterrupted one.
 
     Args:
         agent: acts.
@@ -138,12 +140,12 @@ def collect_groups(
     """Groups with signal for one step, and metrics over everything that was collected for it."""
     kept: list[ScoredGroup] = []
     tried: list[ScoredGroup] = []
-    num_failed = 0
+    num_failed, size = 0, config.group_size
     for seeds in _seed_rounds(config, step):
-        specs = [EpisodeSpec(seed=s, sample_index=i) for s in seeds for i in range(config.group_size)]
+        specs = [EpisodeSpec(seed=s, sample_index=i) for s in seeds for i in range(size)]
         episodes = collect_episodes(pool, policy, specs, sampling_seed=run_seed)
         num_failed += check_failures(episodes, config.max_failed_share)
-        groups = [episodes[i : i + config.group_size] for i in range(0, len(episodes), config.group_size)]
+        groups = [episodes[i : i + size] for i in range(0, len(episodes), size)]
         scored = [group for group in (score_group(g, config, reward) for g in groups) if group]
         tried += scored
         kept += [group for group in scored if has_signal(group.advantages)]
@@ -155,7 +157,9 @@ def collect_groups(
 def score_group(
     group: list[Episode], config: GrpoConfig, reward: RewardConfig
 ) -> ScoredGroup | None:
-    """Rewards and advantages of a group; failed members are left out. None with fewer than two members."""
+    """Rewards and advantages of a group; failed members are left out. None with fewer than
+    two members.
+    """
     whole = [episode for episode in group if episode.failure is None]
     if len(whole) < 2:
         return None
@@ -171,9 +175,7 @@ def score_group(
     return ScoredGroup(episodes=whole, reward=earned, advantages=advantages)
 
 
-def token_batch(
-    agent: Agent, groups: list[ScoredGroup]
-) -> tuple[list[Sample], list[np.ndarray]]:
+def token_batch(agent: Agent, groups: list[ScoredGroup]) -> tuple[list[Sample], list[np.ndarray]]:
     """Samples and their per-token advantages."""
     samples: list[Sample] = []
     token_advantages: list[np.ndarray] = []
@@ -197,13 +199,14 @@ def _metrics(
     tried: list[ScoredGroup], kept: list[ScoredGroup], num_failed: int
 ) -> dict[str, float]:
     episodes = [episode for group in tried for episode in group.episodes]
-    metrics = {
-        "reward": float(np.mean(np.concatenate([g.reward.total for g in tried]))) if tried else 0.0,
-        "success": float(np.mean([e.success for e in episodes])) if episodes else 0.0,
-        "turns": float(np.mean([len(e.turns) for e in episodes])) if episodes else 0.0,
-        "signal_share": len(kept) / max(1, len(tried)),
-        "num_failed": float(num_failed),
-    }
-    for name in tried[0].reward.terms if tried else ():
-        metrics[f"reward/{name}"] = float(np.mean(np.concatenate([g.reward.terms[name] for g in tried])))
+    metrics = {"signal_share": len(kept) / max(1, len(tried)), "num_failed": float(num_failed)}
+    if not tried:
+        return metrics
+    totals = np.concatenate([group.reward.total for group in tried])
+    metrics["reward"] = float(totals.mean())
+    metrics["success"] = float(np.mean([episode.success for episode in episodes]))
+    metrics["turns"] = float(np.mean([len(episode.turns) for episode in episodes]))
+    for name in tried[0].reward.terms:
+        values = np.concatenate([group.reward.terms[name] for group in tried])
+        metrics[f"reward/{name}"] = float(values.mean())
     return metrics

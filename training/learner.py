@@ -23,7 +23,6 @@ from training.batching import Meter, TrainingRow, pad_rows, policy_rows, split_m
 from training.checkpoint import check_tensors_match
 from training.learner_config import LearnerConfig, learning_rate_at
 from training.losses import (
-    Aggregation,
     LossInputs,
     LossOutputs,
     PolicyLossConfig,
@@ -71,7 +70,7 @@ class Learner:
         self,
         samples: Sequence[Sample],
         *,
-        aggregation: Aggregation = "token",
+        aggregation: str = "token",
         constant: float | None = None,
     ) -> dict[str, float]:
         """Take one optimizer step on the likelihood of the samples' loss tokens, at temperature 1.
@@ -190,7 +189,7 @@ class Learner:
         self,
         rows: Sequence[TrainingRow],
         micro_loss: MicroLoss,
-        aggregation: Aggregation,
+        aggregation: str,
         constant: float | None,
     ) -> dict[str, float]:
         masks = [row.sample.loss_mask for row in rows]
@@ -226,7 +225,7 @@ class Learner:
         return {"grad_norm": norm, "learning_rate": learning_rate}
 
     def _imitation_loss(
-        self, rows: Sequence[TrainingRow], denominator: float, *, aggregation: Aggregation
+        self, rows: Sequence[TrainingRow], denominator: float, *, aggregation: str
     ) -> LossOutputs:
         samples = [row.sample for row in rows]
         scores, mask = score_samples(self.model, samples, self.collate, self.score, 1.0)

@@ -17,12 +17,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
-Aggregation = Literal["token", "sequence", "constant"]
 AGGREGATIONS = ("token", "sequence", "constant")
 
 
@@ -97,7 +96,7 @@ def policy_loss(
     clip_low: float = 0.2,
     clip_high: float = 0.2,
     kl_weight: float = 0.0,
-    aggregation: Aggregation = "token",
+    aggregation: str = "token",
     denominator: float,
 ) -> LossOutputs:
     """The clipped surrogate of PPO per token, plus an optional KL to a reference model.
@@ -150,7 +149,7 @@ def imitation_loss(
     trainer_logprobs: Tensor,
     loss_mask: Tensor,
     *,
-    aggregation: Aggregation = "token",
+    aggregation: str = "token",
     denominator: float,
 ) -> LossOutputs:
     """Negative log-likelihood of the tokens under the mask.
@@ -174,7 +173,7 @@ def imitation_loss(
 
 
 def loss_denominator(
-    loss_masks: Sequence[Any], aggregation: Aggregation, constant: float | None = None
+    loss_masks: Sequence[Any], aggregation: str, constant: float | None = None
 ) -> float:
     """What the losses of one optimizer step are divided by, over all its micro-batches and ranks.
 
@@ -216,9 +215,7 @@ def check_aggregation(aggregation: str, constant: float | None) -> None:
         raise ValueError(f"constant = {constant} is not legal; 'constant' needs a number > 0")
 
 
-def _weighted_sum(
-    costs: Tensor, mask: Tensor, aggregation: Aggregation, denominator: float
-) -> Tensor:
+def _weighted_sum(costs: Tensor, mask: Tensor, aggregation: str, denominator: float) -> Tensor:
     """Aggregate the costs (N,) of the N tokens under the mask (B, T), in row order."""
     if aggregation not in AGGREGATIONS:
         raise ValueError(f"aggregation = {aggregation!r} is not legal; legal: {AGGREGATIONS}")

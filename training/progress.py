@@ -21,7 +21,9 @@ SHOWN = ("nll", "success", "reward", "loss")
 @contextmanager
 def progress_bar(name: str, first: int, total: int) -> Iterator[Callable[[dict[str, float]], None]]:
     """A bar that is moved by calling it with the metrics of a step."""
-    with tqdm(total=total, initial=first, desc=f"{name:>22}", dynamic_ncols=True, mininterval=0.5) as bar:
+    with tqdm(
+        total=total, initial=first, desc=f"{name:>22}", dynamic_ncols=True, mininterval=0.5
+    ) as bar:
 
         def advance(metrics: dict[str, float]) -> None:
             shown = {name: f"{metrics[name]:.3f}" for name in SHOWN if name in metrics}
@@ -134,17 +136,17 @@ def _film(episode: Episode, name: str) -> Film:
 
 
 INTRO = (
-    "A small vision-language model, built on this machine, first imitates a demonstrator that sees and "
-    "answers well but looks around at random, and then learns by reinforcement where to look before it "
-    "answers. All figures are on worlds that no training step has met."
+    "A small vision-language model, built on this machine, first imitates a demonstrator that sees "
+    "and answers well but looks around at random, and then learns by reinforcement where to look "
+    "before it answers. All figures are on worlds that no training step has met."
 )
 NOTES = (
-    "acc_fa: right final answers. acc_isj: first replies that judged rightly whether the first view "
-    "suffices. igr: decisions about looking that gained information. The metrics are those of CLEVR-AVR "
-    "(arXiv 2510.21111).",
-    "random chooses among all options; constant is the best answer per question type without looking; "
-    "blind is the policy after reinforcement with every picture black; sft_continued is the cold start "
-    "trained on by imitation for as long as reinforcement took.",
-    "Films show the same worlds before and after. Worlds whose outcome improved come first, so the films "
-    "illustrate the change and do not measure it; the table does.",
+    "acc_fa: right final answers. acc_isj: first replies that judged rightly whether the first "
+    "view suffices. igr: decisions about looking that gained information. The metrics are those "
+    "of CLEVR-AVR (arXiv 2510.21111).",
+    "random chooses among all options; constant gives the best answer per question type without "
+    "looking; blind is the policy after reinforcement with every picture black; sft_continued is "
+    "the cold start trained on by imitation for as long as reinforcement took.",
+    "Films show the same worlds before and after. Worlds whose outcome improved come first, so "
+    "the films illustrate the change and do not measure it; the table does.",
 )

@@ -1,7 +1,8 @@
-"""Collects episodes: many environments, one policy, each conversation going on when its world has answered.
+"""Collects episodes: many environments, one policy, each conversation going on when its world has
+answered.
 
-The pool runs in this process. Which episode runs in which slot changes nothing: an episode is decided by its
-seed, its sample index and the policy.
+The pool runs in this process. Which episode runs in which slot changes nothing: an episode is
+decided by its seed, its sample index and the policy.
 """
 
 from __future__ import annotations
@@ -87,8 +88,8 @@ def collect_episodes(
 ) -> list[Episode]:
     """Collect one episode per spec, in the order of the specs.
 
-    An exception in an environment or in the policy ends its episode and is recorded as a `Failure`; the
-    other episodes go on.
+    An exception in an environment or in the policy ends its episode and is recorded as a `Failure`;
+    the other episodes go on.
 
     Args:
         pool: where the environments come from.
@@ -124,7 +125,8 @@ def check_failures(episodes: Sequence[Episode], max_failed_share: float) -> int:
     """How many episodes failed.
 
     Raises:
-        TooManyFailuresError: where their share is above `max_failed_share`, with the stages and an example.
+        TooManyFailuresError: where their share is above `max_failed_share`, with the stages and an
+            example.
     """
     failures = [episode.failure for episode in episodes if episode.failure is not None]
     if len(failures) > max_failed_share * len(episodes):

@@ -1,7 +1,7 @@
 """Seeds by purpose: training, validation and test never meet.
 
-Every environment seed belongs to exactly one named range. Whoever draws seeds names the purpose, and what
-comes back is checked, so that an evaluation on seen worlds is an error and not a result.
+Every environment seed belongs to exactly one named range. Whoever draws seeds names the purpose,
+and what comes back is checked, so that an evaluation on seen worlds is an error and not a result.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import numpy as np
 from policies.interface import Sample
 from policies.scripted import ExpertPolicy
 from training.agent import Agent
+from training.checks import check_at_least
 from training.learner import Learner
 from training.learner_config import LearnerConfig
 from training.rollout import EpisodeSpec, LocalPool, check_failures, collect_episodes
@@ -38,18 +39,16 @@ class ImitationConfig:
 
     def check(self) -> None:
         """Raise `ValueError` naming the first field that is out of range."""
-        if self.num_steps < 0:
-            raise ValueError(f"num_steps is {self.num_steps}; it must be 0 or more")
-        if self.episodes_per_step < 1:
-            raise ValueError(f"episodes_per_step is {self.episodes_per_step}; it must be at least 1")
+        check_at_least(self, "imitation", num_steps=0, episodes_per_step=1)
         self.learner.check()
 
 
 class ExpertBatches:
-    """Batches of expert episodes, a function of the step alone, made ahead in one background thread.
+    """Batches of expert episodes, a function of the step alone, made ahead in one background
+    thread.
 
-    Episodes come in chunks of several batches; within a chunk, episodes of like length share a batch, so
-    that little is padded.
+    Episodes come in chunks of several batches; within a chunk, episodes of like length share a
+    batch, so that little is padded.
 
     Args:
         pool: environments for the background thread only (GL contexts belong to one thread).

@@ -1,4 +1,6 @@
-"""Mirrors metrics to Weights & Biases, offline unless asked otherwise. Imports wandb only when switched on."""
+"""Mirrors metrics to Weights & Biases, offline unless asked otherwise. Imports wandb only
+when switched on.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ class LoggerConfig:
     """Where metrics go beside the run's own files.
 
     Attributes:
-        wandb: "off", "offline" (files under the run's directory, `wandb sync` sends them) or "online".
+        wandb: "off", "offline" (files under the run's directory, `wandb sync` sends them) or
+            "online".
         project: project name at Weights & Biases.
     """
 
@@ -47,7 +50,8 @@ class WandbMirror:
             import wandb
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(
-                f"logger.wandb={config.wandb} needs the package wandb: pip install 'saccade[wandb]'",
+                f"logger.wandb={config.wandb} needs the package wandb: "
+                "pip install 'saccade[wandb]'",
                 name="wandb",
             ) from error
         self._run = wandb.init(

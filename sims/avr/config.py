@@ -23,16 +23,19 @@ class AvrConfig:
         query_attributes: what a query may ask for: color, shape, material.
         filter_attributes: what a question may tell objects apart by; `size` is always small.
         min_occluders, max_occluders: how many large objects hide something.
-        back_large_probability: chance that a column without occluder has a large object at the back,
-            which hides nothing, in [0, 1].
-        hidden_fill_probability: chance that a hiding place with nothing to prove holds something, in [0, 1].
-        visible_fill_probability: chance that an open column with nothing to prove holds something, in [0, 1].
-        wall_probability: chance of a wall on each side, which blocks the view from that side, in [0, 1].
+        back_large_probability: chance that a column without occluder has a large object at the
+            back, which hides nothing, in [0, 1].
+        hidden_fill_probability: chance that a hiding place with nothing to prove holds something,
+            in [0, 1].
+        visible_fill_probability: chance that an open column with nothing to prove holds something,
+            in [0, 1].
+        wall_probability: chance of a wall on each side, which blocks the view from that side, in
+            [0, 1].
         max_count: largest true answer of a count question, at least 1.
         sufficient_share: share of episodes whose first view suffices, in [0, 1].
         min_actions, max_actions: how many action options are offered, 5 to 8.
-        shuffle_options: whether letters are dealt anew in each episode; if not, answers come first and
-            actions follow, both in a fixed order.
+        shuffle_options: whether letters are dealt anew in each episode; if not, answers come first
+            and actions follow, both in a fixed order.
         brief: short texts without instructions, for very small models.
         max_turns: an episode is truncated after this many replies, at least 2.
         max_reply_chars: longest reply the action space admits.

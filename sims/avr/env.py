@@ -11,34 +11,36 @@ from gymnasium.spaces import Dict
 from sims.avr.config import AvrConfig
 from sims.avr.expert import expert_reply
 from sims.avr.history import VisibleHistory
-from sims.avr.options import Action, OptionList, draw_options, perform
+from sims.avr.options import Action, draw_options, perform
 from sims.avr.scene import Scene
-from sims.avr.stage import Stage, View
+from sims.avr.stage import Stage
 from sims.avr.tasks import Task, draw_task
 from sims.replies import explain_invalid, find_choice
 from sims.spaces import ImagesSpace, ReplySpace
 
 INSTRUCTIONS = (
-    "You look at a scene in which large objects may hide small ones. The question is about the scene as it "
-    "is in the first picture; what you do never changes the right answer. Each reply chooses one letter: an "
-    "answer, which ends the episode, or an [action], which shows you a new picture. Columns are named as "
-    "they stand in the first picture. Think inside <think></think>, then write <answer>letter</answer> or "
-    "<action>letter</action>."
+    "You look at a scene in which large objects may hide small ones. The question is about the "
+    "scene as it is in the first picture; what you do never changes the right answer. Each reply "
+    "chooses one letter: an answer, which ends the episode, or an [action], which shows you a new "
+    "picture. Columns are named as they stand in the first picture. Think inside <think></think>, "
+    "then write <answer>letter</answer> or <action>letter</action>."
 )
 
 
 class OcclusionEnv(gymnasium.Env[dict[str, Any], str]):
-    """Objects hide behind others from the first viewpoint; looking elsewhere or moving them shows more.
+    """Objects hide behind others at first; looking from elsewhere or moving them shows more.
 
-    Observation: `text` (question and lettered options at first, then what turn it is) and `images` (one
-    picture, uint8 (H, W, 3)). Action: the policy's whole reply; the last `<answer>` or `<action>` tag counts.
-    Reward: 1.0 for the right final answer, else 0.0. An answer terminates; `max_turns` truncates.
+    Observation: `text` (question and lettered options at first, then what turn it is) and `images`
+    (one picture, uint8 (H, W, 3)). Action: the policy's whole reply; the last `<answer>` or
+    `<action>` tag counts. Reward: 1.0 for the right final answer, else 0.0. An answer terminates;
+    `max_turns` truncates.
 
-    `info` holds `success`, `options` (letter -> text) and `truth`, which is private: `gold`, `question_kind`,
-    `sufficient` (whether what had been seen before this reply proves the answer), `kind` ("answer",
-    "action" or "invalid"), `choice` (letter or None), `gained` (whether the action showed objects or
-    hiding places that the question hinges on), `num_revealed`, `num_closed`, `visible` (name and box_xyxy
-    [px, half-open] of each recognisable object in the new picture), `station`.
+    `info` holds `success`, `options` (letter -> text) and `truth`, which is private: `gold`,
+    `question_kind`, `sufficient` (whether what had been seen before this reply proves the answer),
+    `kind` ("answer", "action" or "invalid"), `choice` (letter or None), `gained` (whether the
+    action showed objects or hiding places that the question hinges on), `num_revealed`,
+    `num_closed`, `visible` (name and box_xyxy [px, half-open] of each recognisable object in the
+    new picture), `station`.
 
     Args:
         config: what the worlds look like; None takes the defaults.
@@ -71,7 +73,7 @@ class OcclusionEnv(gymnasium.Env[dict[str, Any], str]):
     def _begin(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Start the episode that the generator's present state stands for."""
         config = self.config
-        self._start_state, self._replies = self.np_random.bit_generator.state, []
+        self._start_state, self._replies = dict(self.np_random.bit_generator.state), []
         if self._stage is None:  # no GL before the first picture
             self._stage = Stage(
                 config.image_height,
@@ -95,7 +97,9 @@ class OcclusionEnv(gymnasium.Env[dict[str, Any], str]):
         return self._observation(self._first_text()), self._info(success=False, truth=truth)
 
     def step(self, action: str) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
-        """Carry out a reply. A reply that chooses nothing costs a turn and is told what is legal."""
+        """Carry out a reply. A reply that chooses nothing costs a turn and is told what is
+        legal.
+        """
         if self._over:
             raise RuntimeError("step() after the end of an episode; call reset() first")
         reply = str(action)
@@ -118,7 +122,9 @@ class OcclusionEnv(gymnasium.Env[dict[str, Any], str]):
         return obs, float(success), answer is not None, truncated, info
 
     def expert_reply(self, style: str = "best") -> str:
-        """What the scripted expert says now, from what has been seen only (see `sims.avr.expert`)."""
+        """What the scripted expert says now, from what has been seen only (see
+        `sims.avr.expert`).
+        """
         return expert_reply(self._history, style)
 
     def render(self) -> np.ndarray:
@@ -126,7 +132,9 @@ class OcclusionEnv(gymnasium.Env[dict[str, Any], str]):
         return self._view.picture.copy()
 
     def get_state(self) -> dict[str, Any]:
-        """The episode so far, JSON-able: where the generator stood at its start, and every reply."""
+        """The episode so far, JSON-able: where the generator stood at its start, and every
+        reply.
+        """
         return {"start": self._start_state, "replies": list(self._replies)}
 
     def set_state(self, state: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -165,7 +173,9 @@ class OcclusionEnv(gymnasium.Env[dict[str, Any], str]):
         }
 
     def _first_view_fits(self, task: Task) -> bool:
-        """Whether the first picture shows all that is meant to be seen and none of what is hidden."""
+        """Whether the first picture shows all that is meant to be seen and none of what is
+        hidden.
+        """
         assert self._stage is not None
         self._view = self._stage.show(task.scene)
         hidden = {place.column for place in task.scene.hiding_places}

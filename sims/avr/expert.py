@@ -1,6 +1,7 @@
 """The scripted expert: looks, says what it sees, and acts only on that.
 
-Its one argument is the visible history, so that two worlds with the same visible history get the same words.
+Its one argument is the visible history, so that two worlds with the same visible history get the
+same words.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from sims.avr.scene import REGION_NAMES
 
 STYLES = ("best", "explore")
 MOVE_GAIN = 1 / 3
-"""Chance that a step of the viewer to one side opens a hiding place: its sideways offset is not visible."""
+"""Chance that a step of the viewer to one side opens a hiding place, whose sideways offset nobody
+sees.
+"""
 
 
 def expert_reply(history: VisibleHistory, style: str = "best") -> str:
@@ -19,8 +22,8 @@ def expert_reply(history: VisibleHistory, style: str = "best") -> str:
 
     Args:
         history: what has been seen.
-        style: "best" opens as many hiding places as it can expect to; "explore" sees and answers the
-            same, but picks its actions blindly from the list.
+        style: "best" opens as many hiding places as it can expect to; "explore" sees and answers
+            the same, but picks its actions blindly from the list.
 
     Raises:
         ValueError: for an unknown style.
@@ -51,7 +54,9 @@ def _choose_action(history: VisibleHistory, style: str) -> Action | None:
 
 
 def _expected_gain(action: Action, history: VisibleHistory) -> float:
-    """How many hiding places an action can be expected to open, a sure one before a hoped-for one."""
+    """How many hiding places an action can be expected to open, a sure one before a
+    hoped-for one.
+    """
     closed = history.closed_columns()
     if action in history.actions:
         return 0.0  # done before: shows the same again

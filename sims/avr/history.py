@@ -49,7 +49,8 @@ class VisibleHistory:
         question: what is asked.
         options: the lettered list.
         num_columns: 3 or 5.
-        attributes: what objects are called by, in order; the words of one-word vocabularies are left out.
+        attributes: what objects are called by, in order; the words of one-word vocabularies are
+            left out.
         turns_left: replies that may still be given, this one included.
         looks: one per picture.
         actions: what was done after each look but the last.
@@ -70,9 +71,7 @@ class VisibleHistory:
     def add(self, view: View, scene: Scene) -> None:
         """Take in what a picture shows, and nothing else of the scene."""
         sightings = [
-            Sighting(
-                thing=SceneObject(**vars(thing)), index=index, center_x=(box[0] + box[2]) / 2
-            )
+            Sighting(thing=SceneObject(**vars(thing)), index=index, center_x=(box[0] + box[2]) / 2)
             for index, (thing, box) in enumerate(zip(scene.objects, view.boxes, strict=True))
             if view.seen[index] and box is not None
         ]
@@ -110,7 +109,10 @@ class VisibleHistory:
             (
                 look.station,
                 look.walls,
-                [(s.thing.describe(), s.thing.column, round(s.center_x, 1)) for s in look.sightings],
+                [
+                    (s.thing.describe(), s.thing.column, round(s.center_x, 1))
+                    for s in look.sightings
+                ],
             )
             for look in self.looks
         ]

@@ -98,9 +98,7 @@ def _draw_actions(config: AvrConfig, rng: np.random.Generator) -> list[Action]:
     sides = ("left", "right")
     others = [Action(kind=kind, direction=side) for kind in _MOVES for side in sides]
     mover = int(rng.integers(config.num_columns))
-    others.append(
-        Action(kind="move_object", column=mover, direction=sides[int(rng.integers(2))])
-    )
+    others.append(Action(kind="move_object", column=mover, direction=sides[int(rng.integers(2))]))
     chosen = sorted(rng.permutation(len(others))[: max(total - len(picks), 0)])
     return picks + [others[i] for i in chosen]
 
@@ -108,20 +106,21 @@ def _draw_actions(config: AvrConfig, rng: np.random.Generator) -> list[Action]:
 def action_text(action: Action, regions: tuple[str, ...], *, brief: bool) -> str:
     """What the policy reads, e.g. "[Pick] the front object on the left aside"."""
     region = regions[action.column] if action.column >= 0 else ""
+    side = action.direction
     if brief:
         words = {
             "pick": f"[Pick] {region}",
-            "move_viewer": f"[Move Viewer] {action.direction}",
-            "rotate_viewer": f"[Rotate Viewer] {action.direction}",
-            "move_object": f"[Move Object] {region} to {action.direction}",
+            "move_viewer": f"[Move Viewer] {side}",
+            "rotate_viewer": f"[Rotate Viewer] {side}",
+            "move_object": f"[Move Object] {region} to {side}",
         }
         return words[action.kind]
     where = f"the front object of the {region} column"
     words = {
         "pick": f"[Pick] {where} and put it aside",
-        "move_viewer": f"[Move Viewer] a step to the {action.direction}",
-        "rotate_viewer": f"[Rotate Viewer] around the scene, a quarter turn to the {action.direction}",
-        "move_object": f"[Move Object] slide {where} half a column to the {action.direction}",
+        "move_viewer": f"[Move Viewer] a step to the {side}",
+        "rotate_viewer": f"[Rotate Viewer] around the scene, a quarter turn to the {side}",
+        "move_object": f"[Move Object] slide {where} half a column to the {side}",
     }
     return words[action.kind]
 

@@ -1,8 +1,8 @@
 """Questions about the scene as it was at the start, their answers, and when they can be answered.
 
-A question filters small objects by attributes and asks for an attribute of the one that matches (query),
-whether any does (exist), or how many do (count). What can stand in a hiding place is always small, so every
-question may hinge on what is hidden.
+A question filters small objects by attributes and asks for an attribute of the one that matches
+(query), whether any does (exist), or how many do (count). What can stand in a hiding place is
+always small, so every question may hinge on what is hidden.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What stands where: the layout of an occlusion scene, as plain data.
 
-A scene is a row of columns. Each column has a *front* place and, behind it, a *back* place. A large object at
-the front hides what stands at the back. Two walls may stand at the sides. Coordinates are metres in MuJoCo's
+A scene is a row of columns. Each column has a *front* place and, behind it, a *back* place. A large
+object at the front hides what stands at the back. Two walls may stand at the sides. Coordinates are
+metres in MuJoCo's
 world frame: x to the right of the first viewpoint, y away from it, z up; the floor is z = 0.
 """
 

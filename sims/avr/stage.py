@@ -1,7 +1,7 @@
 """The stage: one live MuJoCo model whose geoms are edited in place to become any scene.
 
-Nothing is compiled at a reset: every stage of a process copies one compiled model with spare slots, and a
-scene is a handful of array writes followed by forward kinematics.
+Nothing is compiled at a reset: every stage of a process copies one compiled model with spare slots,
+and a scene is a handful of array writes followed by forward kinematics.
 """
 
 from __future__ import annotations
@@ -10,12 +10,24 @@ import copy
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sims.avr.scene import BACK_Y, FRONT_Y, HidingPlace, Scene, SceneObject, column_x
-from sims.avr.vocabulary import COLORS, CUBE_HALF_EDGE, SIZES
+from sims.avr.scene import (
+    BACK_Y,
+    FRONT_Y,
+    STATIONS,
+    HidingPlace,
+    Scene,
+    SceneObject,
+    column_x,
+)
+from sims.avr.vocabulary import COLORS, CUBE_HALF_EDGE, MATERIALS, SIZES
 from sims.rendering import RenderSettings, import_mujoco, shared_renderer
+
+if TYPE_CHECKING:
+    import mujoco
 
 NUM_SLOTS = 12
 AZIMUTH_DEG = {
@@ -28,9 +40,13 @@ AZIMUTH_DEG = {
 ELEVATION_DEG = 15.0
 LOOK_AT = (0.0, 0.55 * (FRONT_Y + BACK_Y), 0.45)
 SEEN_FRACTION = 0.4
-"""An object is seen when at least this share of the pixels it would have unobstructed is visible."""
+"""An object is seen when at least this share of the pixels it would have unobstructed is
+visible.
+"""
 EXAMINED_FRACTION = 0.6
-"""A hiding place is examined when at least this share of an object standing there would be visible."""
+"""A hiding place is examined when at least this share of an object standing there would be
+visible.
+"""
 VIEWER_DISTANCE = 9.0
 WALL_HALF_SIZE = (0.1, 0.75, 0.7)
 WALL_GAP = 1.2
@@ -81,7 +97,7 @@ def stage_xml() -> str:
       <worldbody>
         <light name="key" directional="true" pos="0 -6 9" dir="0 0.5 -0.85"
           diffuse="0.55 0.55 0.55" specular="0.5 0.5 0.5" castshadow="true"/>
-        <geom name="floor" type="plane" size="40 40 1" rgba="0.73 0.73 0.72 1"/>
+        <geom name="floor" type="plane" size="40 40 1" group="2" rgba="0.73 0.73 0.72 1"/>
         <body name="viewer" mocap="true"><camera name="viewer"/></body>
         {walls}
         {slots}
@@ -89,7 +105,7 @@ def stage_xml() -> str:
 
 
 @lru_cache(maxsize=1)
-def _compiled_stage():  # noqa: ANN202
+def _compiled_stage() -> mujoco.MjModel:
     return import_mujoco().MjModel.from_xml_string(stage_xml())
 
 
@@ -114,6 +130,15 @@ class Stage:
         self._focal = image_width * VIEWER_DISTANCE / (2 * half_width)  # [px]
         self._model.cam_fovy[0] = math.degrees(2 * math.atan(image_height / (2 * self._focal)))
         self._first_slot_geom = self._model.geom("slot0").id
+        self._first_slot_body = self._model.body("slot0").id
+        self._material_ids = {name: self._model.material(name).id for name in MATERIALS}
+        kinds = self._mj.mjtGeom
+        self._shapes = {  # shape -> MuJoCo's type, and its sizes as shares of the radius
+            "sphere": (kinds.mjGEOM_SPHERE, (1.0, 0.0, 0.0)),
+            "cylinder": (kinds.mjGEOM_CYLINDER, (1.0, 1.0, 0.0)),
+            "cube": (kinds.mjGEOM_BOX, (CUBE_HALF_EDGE,) * 3),
+        }
+        self._viewer_poses = {station: self._viewer_pose(station) for station in STATIONS}
 
     def show(self, scene: Scene) -> View:
         """Place the scene, look from its station, and say what is visible."""
@@ -145,26 +170,22 @@ class Stage:
         for index, (side, sign) in enumerate((("left", -1), ("right", 1))):
             up = WALL_HALF_SIZE[2] if side in scene.walls else -50.0
             self._data.mocap_pos[index + 1] = (sign * self._wall_x, BACK_Y + 0.1, up)
-        self._place_viewer(scene.station)
+        self._data.mocap_pos[0], self._data.mocap_quat[0] = self._viewer_poses[scene.station]
         self._mj.mj_kinematics(self._model, self._data)
         self._mj.mj_camlight(self._model, self._data)
 
     def _dress(self, slot: int, thing: SceneObject) -> None:
         """Give a slot's geom the shape, size, colour and material of an object."""
         geom, radius = self._first_slot_geom + slot, SIZES[thing.size]
-        kinds = self._mj.mjtGeom
-        kind, size = {
-            "sphere": (kinds.mjGEOM_SPHERE, (radius, 0.0, 0.0)),
-            "cylinder": (kinds.mjGEOM_CYLINDER, (radius, radius, 0.0)),
-            "cube": (kinds.mjGEOM_BOX, (CUBE_HALF_EDGE * radius,) * 3),
-        }[thing.shape]
+        kind, proportions = self._shapes[thing.shape]
         self._model.geom_type[geom] = kind
-        self._model.geom_size[geom] = size
+        self._model.geom_size[geom] = [radius * share for share in proportions]
         self._model.geom_rbound[geom] = 2.0 * radius
-        self._model.geom_rgba[geom, :3] = np.asarray(COLORS[thing.color]) / 255.0
-        self._model.geom_matid[geom] = self._model.material(thing.material).id
+        self._model.geom_rgba[geom, :3] = [level / 255.0 for level in COLORS[thing.color]]
+        self._model.geom_matid[geom] = self._material_ids[thing.material]
 
-    def _place_viewer(self, station: str) -> None:
+    def _viewer_pose(self, station: str) -> tuple[np.ndarray, np.ndarray]:
+        """Where the viewer stands [m] and how it is turned (w, x, y, z)."""
         azimuth, elevation = math.radians(AZIMUTH_DEG[station]), math.radians(ELEVATION_DEG)
         out = np.array([math.sin(azimuth), -math.cos(azimuth), 0.0])  # from the centre, level
         back = math.cos(elevation) * out + np.array([0.0, 0.0, math.sin(elevation)])
@@ -173,19 +194,19 @@ class Stage:
         frame = np.stack([right, np.cross(back, right), back], axis=1)
         quat = np.empty(4)
         self._mj.mju_mat2Quat(quat, frame.flatten())
-        self._data.mocap_pos[0] = np.asarray(LOOK_AT) + VIEWER_DISTANCE * back
-        self._data.mocap_quat[0] = quat
+        return np.asarray(LOOK_AT) + VIEWER_DISTANCE * back, quat
 
     def _full_pixels(self, thing: SceneObject) -> float:
-        """Pixels of the object's silhouette if nothing stood before it: disc or rectangle, unrotated."""
+        """Pixels of the object's silhouette if nothing stood before it: disc or rectangle,
+        unrotated.
+        """
         radius = SIZES[thing.size]
         area = {
             "sphere": math.pi * radius**2,
             "cylinder": 4 * radius**2,
             "cube": 4 * (CUBE_HALF_EDGE * radius) ** 2,
         }[thing.shape]
-        centre = np.array([thing.x, thing.y, _half_height(thing)])
-        away = float(np.linalg.norm(centre - self._data.cam_xpos[0]))
+        away = math.dist((thing.x, thing.y, _half_height(thing)), self._data.cam_xpos[0])
         return area * (self._focal / away) ** 2
 
     def _examined(self, scene: Scene) -> frozenset[int]:
@@ -197,9 +218,11 @@ class Stage:
         )
 
     def _exposure(self, scene: Scene, place: HidingPlace) -> float:
-        """Share of a small sphere at the place that the viewer could see, in [0, 1], by ray casting.
+        """Share of a small sphere at the place that the viewer could see, in [0, 1], by ray
+        casting.
 
-        Whatever stands at the place itself is left out of the way, so the number is the same whether or
+        Whatever stands at the place itself is left out of the way, so the number is the same
+        whether or
         not the place is occupied: what counts as examined tells nothing about what is there.
         """
         occupant = next(
@@ -210,15 +233,13 @@ class Stage:
             ),
             None,
         )
-        body = -1 if occupant is None else int(self._model.body(f"slot{occupant}").id)
+        body = -1 if occupant is None else self._first_slot_body + occupant
         eye = self._data.cam_xpos[0].copy()
         targets = _silhouette_points(eye, np.array([place.x, place.y, SIZES["small"]]))
         geom, visible = np.zeros(1, dtype=np.int32), 0
         for target in targets:
             ray = target - eye
-            fraction = self._mj.mj_ray(
-                self._model, self._data, eye, ray, None, 1, body, geom, None
-            )
+            fraction = self._mj.mj_ray(self._model, self._data, eye, ray, None, 1, body, geom, None)
             visible += fraction < 0 or fraction >= 1.0
         return visible / len(targets)
 
@@ -229,22 +250,29 @@ def _half_height(thing: SceneObject) -> float:
 
 def _silhouette_points(eye: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """25 points spread over the disc that a small sphere shows to the eye, (25, 3)."""
-    towards = (centre - eye) / np.linalg.norm(centre - eye)
-    right = np.cross(towards, (0.0, 0.0, 1.0))
-    right /= np.linalg.norm(right)
-    up = np.cross(right, towards)
-    radius = 0.95 * SIZES["small"]
-    steps = np.arange(25)
-    r = radius * np.sqrt((steps + 0.5) / 25)  # sunflower: equal areas
+    x, y, z = (centre - eye) / math.dist(centre, eye)
+    level = math.hypot(x, y)
+    right = np.array([y, -x, 0.0]) / level
+    up = np.array([-x * z, -y * z, level * level]) / level
+    return centre + _DISC_POINTS @ np.stack([right, up])
+
+
+def _sunflower(count: int, radius: float) -> np.ndarray:
+    """Points that share a disc out in equal areas, (count, 2)."""
+    steps = np.arange(count)
+    r = radius * np.sqrt((steps + 0.5) / count)
     angle = steps * math.pi * (3.0 - math.sqrt(5.0))
-    return centre + np.outer(r * np.cos(angle), right) + np.outer(r * np.sin(angle), up)
+    return np.stack([r * np.cos(angle), r * np.sin(angle)], axis=1)
+
+
+_DISC_POINTS = _sunflower(25, 0.95 * SIZES["small"])
 
 
 def _measure(
     slots: np.ndarray, count: int
 ) -> tuple[tuple[int, ...], tuple[tuple[int, int, int, int] | None, ...]]:
     """Visible pixels and boxes of the first `count` slots in a picture of slot numbers."""
-    small = slots.astype(np.int8)
+    small = slots.astype(np.int8)  # a fraction of the memory to go over, per slot
     pixels: list[int] = []
     boxes: list[tuple[int, int, int, int] | None] = []
     for slot in range(count):
@@ -255,5 +283,6 @@ def _measure(
 
 
 def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    rows = np.flatnonzero(mask.any(axis=1))
+    columns = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(axis=0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1

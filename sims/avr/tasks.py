@@ -1,7 +1,8 @@
 """Draws tasks: a question, a scene that gives it the answer drawn for it, and a list of options.
 
-Question type, answer and whether the first view suffices are drawn first and independently; the scene is
-then built to fit. So neither the question's words nor the options say anything about the answer.
+Question type, answer and whether the first view suffices are drawn first and independently; the
+scene is then built to fit. So neither the question's words nor the options say anything about the
+answer.
 """
 
 from __future__ import annotations
@@ -41,9 +42,7 @@ class Task:
     scene: Scene
 
 
-def draw_task(
-    config: AvrConfig, rng: np.random.Generator, fits: Callable[[Task], bool]
-) -> Task:
+def draw_task(config: AvrConfig, rng: np.random.Generator, fits: Callable[[Task], bool]) -> Task:
     """A task whose scene `fits`, that is, shows and hides what it is meant to.
 
     Raises:
@@ -63,9 +62,7 @@ def draw_task(
     )
 
 
-def _draw_question(
-    config: AvrConfig, rng: np.random.Generator
-) -> tuple[Question, str, bool]:
+def _draw_question(config: AvrConfig, rng: np.random.Generator) -> tuple[Question, str, bool]:
     vocabulary = {"color": config.colors, "shape": config.shapes, "material": config.materials}
     kind = _pick(rng, config.question_types)
     asked = _pick(rng, config.query_attributes) if kind == "query" else ""
@@ -148,8 +145,11 @@ class _SceneBuilder:
     def _add(
         self, size: str, column: int, row: str, *, x: float, matching: bool | None = None
     ) -> None:
+        color, material, shape = self._draw_attributes(matching)
         thing = SceneObject(
-            **self._draw_attributes(matching),
+            color=color,
+            material=material,
+            shape=shape,
             size=size,
             column=column,
             row=row,
@@ -159,16 +159,17 @@ class _SceneBuilder:
         )
         self.scene.objects.append(thing)
 
-    def _draw_attributes(self, matching: bool | None) -> dict[str, str]:
-        """Attributes at random: of an object in question, of another, or (None) of any."""
+    def _draw_attributes(self, matching: bool | None) -> tuple[str, str, str]:
+        """Colour, material and shape: of an object in question, of another, or (None) of any."""
         config, wanted = self.config, self.question.attributes
         vocabulary = {"color": config.colors, "shape": config.shapes, "material": config.materials}
         while True:
             drawn = {name: _pick(self.rng, values) for name, values in vocabulary.items()}
             if matching:
-                return {**drawn, **wanted}
-            if matching is None or any(drawn[name] != value for name, value in wanted.items()):
-                return drawn
+                drawn.update(wanted)
+            is_other = any(drawn[name] != value for name, value in wanted.items())
+            if matching is not False or is_other:
+                return drawn["color"], drawn["material"], drawn["shape"]
 
 
 def _pick(rng: np.random.Generator, values: list[str] | tuple[str, ...]) -> str:

@@ -1,6 +1,7 @@
 """CLEVR's words and numbers: shapes, sizes, colours, materials.
 
-Values from the CLEVR generator's `properties.json` (Johnson et al., 2017, facebookresearch/clevr-dataset-gen).
+Values from the CLEVR generator's `properties.json` (Johnson et al., 2017,
+facebookresearch/clevr-dataset-gen).
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ SHAPES = ("cube", "sphere", "cylinder")
 SIZES: dict[str, float] = {"small": 0.35, "large": 0.7}
 """Size name -> radius of the sphere; cylinders share it, cubes are narrower (`CUBE_HALF_EDGE`)."""
 CUBE_HALF_EDGE = 0.88
-"""Half-edge of a cube over its size's radius. CLEVR uses 1/sqrt(2); ours are wider, so that a large cube
-hides a small object whatever its yaw."""
+"""Half-edge of a cube over its size's radius. CLEVR uses 1/sqrt(2); ours are wider, so that a large
+cube hides a small object whatever its yaw."""
 MATERIALS = ("rubber", "metal")
 
 ATTRIBUTE_VALUES: dict[str, tuple[str, ...]] = {

@@ -45,7 +45,7 @@ def make_request(chat, make_observation):
 
 
 def rescore(model, chat, conversations) -> float:
-    """Largest |rollout_logprobs - trainer_logprobs| over all sampled tokens of the conversations."""
+    """Largest |rollout_logprobs - trainer_logprobs| over all sampled tokens."""
     samples = [chat.transcript(c.observations, c.outputs).sample() for c in conversations]
     with torch.no_grad():
         scores = score(model, chat.collate(samples))

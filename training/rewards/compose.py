@@ -1,4 +1,6 @@
-"""Puts reward terms together as a configuration says: weights, gates, and one sum per episode and turn."""
+"""Puts reward terms together as a configuration says: weights, gates, and one sum per
+episode and turn.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from training.episode import Episode
-from training.rewards.terms import REWARD_TERMS, RewardTerm
+from training.rewards.terms import REWARD_TERMS, RewardTerm, TermValues
 
 
 @dataclass(kw_only=True)
@@ -18,8 +20,8 @@ class RewardTermConfig:
 
     Attributes:
         weight: factor of the term in the sum.
-        gate: name of a per-episode term; the term counts only in episodes where that one is above 0.5.
-            None for no gate.
+        gate: name of a per-episode term; the term counts only in episodes where that one is above
+            0.5. None for no gate.
     """
 
     weight: float = 1.0
@@ -31,8 +33,8 @@ class RewardConfig:
     """The whole reward.
 
     Attributes:
-        terms: name -> weight and gate. Per-episode terms add up to the outcome, per-turn terms to the
-            reward of each turn.
+        terms: name -> weight and gate. Per-episode terms add up to the outcome, per-turn terms to
+            the reward of each turn.
     """
 
     terms: dict[str, RewardTermConfig] = field(
@@ -85,7 +87,8 @@ def reward_group(
         known: name -> term; None for the suite's own.
 
     Raises:
-        ValueError: where a term gives a wrong shape or a number that is not finite; nothing is turned to 0.
+        ValueError: where a term gives a wrong shape or a number that is not finite; nothing is
+            turned to 0.
     """
     table = REWARD_TERMS if known is None else known
     outcome = np.zeros(len(group))
@@ -106,7 +109,7 @@ def reward_group(
     return GroupReward(outcome=outcome, turns=turns, terms=logged)
 
 
-def _check_values(name: str, values: np.ndarray | list[np.ndarray], group: Sequence[Episode]) -> None:
+def _check_values(name: str, values: TermValues, group: Sequence[Episode]) -> None:
     if isinstance(values, np.ndarray):
         got: object = values.shape
         wanted: object = (len(group),)
@@ -118,4 +121,5 @@ def _check_values(name: str, values: np.ndarray | list[np.ndarray], group: Seque
     if got != wanted:
         raise ValueError(f"reward term {name!r} gave shape {got}; expected {wanted}")
     if not np.isfinite(flat).all():
-        raise ValueError(f"reward term {name!r} gave {flat[~np.isfinite(flat)][0]}; rewards are finite")
+        bad = flat[~np.isfinite(flat)][0]
+        raise ValueError(f"reward term {name!r} gave {bad}; rewards must be finite")
