@@ -83,8 +83,9 @@ def run_script(
             return EXIT_OK
         main(config, config_yaml)
         return EXIT_OK
-    except KeyboardInterrupt:
-        print(f"\n{script}: interrupted. What was written so far is kept.", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        how = str(stop) or "interrupted"
+        print(f"\n{script}: {how}. What was written so far is kept.", file=sys.stderr)
         return EXIT_INTERRUPTED
     except Exception as error:
         if os.environ.get("SACCADE_TRACEBACK") == "1" or not is_input_error(error):

@@ -43,4 +43,4 @@ class AvrEnvConfig(EnvConfig):
 
     def check(self) -> None:
         """Raise `ValueError` naming the first field that is out of range."""
-        self.config.check()
+        self.config.check("env.config.")

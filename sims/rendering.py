@@ -11,9 +11,11 @@ first render.
 
 from __future__ import annotations
 
+import atexit
 import ctypes.util
 import os
 import threading
+import weakref
 from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
@@ -90,7 +92,7 @@ class SceneRenderer:
 
     def __init__(self, model: mujoco.MjModel, settings: RenderSettings) -> None:
         mj = import_mujoco()
-        self._mj, self.settings = mj, settings
+        self._mj, self.settings, self._owner = mj, settings, _this_thread()
         model.vis.global_.offheight, model.vis.global_.offwidth = settings.height, settings.width
         model.vis.quality.offsamples = 0
         model.vis.quality.shadowsize = 512 if settings.shadows else 0
@@ -110,6 +112,7 @@ class SceneRenderer:
         self._rect = mj.MjrRect(0, 0, settings.width, settings.height)
         self._set_flag("mjRND_SHADOW", settings.shadows)
         self._set_flag("mjRND_REFLECTION", False)
+        atexit.register(_close_at_exit, weakref.ref(self))  # runs before the GL display is closed
 
     def _set_flag(self, name: str, value: bool) -> None:
         self._scene.flags[getattr(self._mj.mjtRndFlag, name)] = value
@@ -120,7 +123,7 @@ class SceneRenderer:
         """One picture and its ground truth.
 
         Returns:
-            The picture, uint8 (H, W, 3), and the segmentation, int32 (H, W): the geom id at each
+            The picture, uint8 (H, W, 3), and the segmentation, int16 (H, W): the geom id at each
             pixel, -1 for the background and for geoms of `BACKDROP_GROUP`. Both are fresh arrays.
         """
         self._gl.make_current()
@@ -143,7 +146,7 @@ class SceneRenderer:
 
     def _geom_ids(self, pixels: np.ndarray) -> np.ndarray:
         """Pixels that code segment id + 1 (0 for the background) in their bytes -> geom ids."""
-        table = np.full(self._scene.ngeom + 1, -1, dtype=np.int32)
+        table = np.full(self._scene.ngeom + 1, -1, dtype=np.int16)
         for geom in self._scene.geoms[: self._scene.ngeom]:
             if geom.segid >= 0 and geom.objtype == self._geom_objtype:
                 table[geom.segid + 1] = geom.objid
@@ -168,6 +171,20 @@ class SceneRenderer:
             self._context = None
 
 
+def _this_thread() -> tuple[int, int]:
+    return os.getpid(), threading.get_ident()
+
+
+def _close_at_exit(reference: weakref.ref[SceneRenderer]) -> None:
+    renderer = reference()
+    if renderer is None or renderer._context is None:
+        return
+    if renderer._owner == _this_thread():
+        renderer.close()
+    else:  # no other thread may free its context, and MuJoCo must not try when it is collected
+        renderer._gl._context = None
+
+
 @lru_cache(maxsize=8)
 def _shared_renderer(
     structure: str, settings: RenderSettings, owner: tuple[int, int]
@@ -178,4 +195,4 @@ def _shared_renderer(
 
 def shared_renderer(structure: str, settings: RenderSettings) -> SceneRenderer:
     """This thread's renderer for models compiled from the XML text `structure`."""
-    return _shared_renderer(structure, settings, (os.getpid(), threading.get_ident()))
+    return _shared_renderer(structure, settings, _this_thread())

@@ -85,9 +85,7 @@ class ImagesSpace(Space[tuple[np.ndarray, ...]]):
         super().__init__(shape=None, dtype=None, seed=seed)
 
     def sample(self, mask: Any = None, probability: Any = None) -> tuple[np.ndarray, ...]:
-        """Up to two noise pictures of the largest size. `mask` and `probability` are not
-        supported.
-        """
+        """Up to two noise pictures of the largest size; neither `mask` nor `probability`."""
         if mask is not None or probability is not None:
             raise ValueError("ImagesSpace.sample takes neither mask nor probability")
         size = (self.max_height, self.max_width, 3)

@@ -123,6 +123,27 @@ def spread_over_tokens(turn_advantages: np.ndarray, turn_index: np.ndarray) -> n
     return spread
 
 
+def most_varied(rewards: np.ndarray, count: int) -> list[int]:
+    """Indices, ascending, of the `count` rewards with the largest variance.
+
+    Such a subset is some of the highest and the rest of the lowest (arXiv 2504.13818, theorem 1),
+    so all splits are tried. Of equal subsets, the one with most of the highest is taken.
+
+    Args:
+        rewards: (G,).
+        count: at least 1; with `count >= G` all are taken.
+    """
+    order = np.argsort(rewards, kind="stable")
+    if count >= len(order):
+        return list(range(len(order)))
+    splits = [
+        np.concatenate([order[:low], order[len(order) - (count - low) :]])
+        for low in range(count + 1)
+    ]
+    variances = [float(np.var(rewards[split])) for split in splits]
+    return sorted(int(i) for i in splits[int(np.argmax(variances))])
+
+
 def has_signal(advantages: np.ndarray | Sequence[np.ndarray]) -> bool:
     """Whether any advantage differs from 0.
 

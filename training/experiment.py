@@ -8,13 +8,16 @@ one.
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 
+import torch
+
 from policies.interface import Policy
 from policies.scripted import ConstantPolicy, ExpertPolicy, RandomPolicy
-from policies.tiny import TinyConfig
+from policies.tiny import TinyConfig, check_tiny_config
 from training.agent import Agent, EngineConfig, make_tiny_agent
 from training.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from training.checks import check_at_least
@@ -46,6 +49,7 @@ class ExperimentConfig:
         corpus_episodes: expert episodes that the tokenizer learns its words from, at least 1.
         engine: how replies are generated.
         num_envs: episodes in flight at once, at least 1.
+        num_threads: threads of PyTorch's operations; None leaves PyTorch's own choice.
         cold_start: imitation of the scripted expert.
         algorithm: reinforcement, from the cold start.
         continue_imitation: whether to also train the cold start on by imitation, for as long as
@@ -65,6 +69,7 @@ class ExperimentConfig:
     corpus_episodes: int = 300
     engine: EngineConfig = field(default_factory=EngineConfig)
     num_envs: int = 64
+    num_threads: int | None = None
     cold_start: ImitationConfig = field(default_factory=ImitationConfig)
     algorithm: GrpoConfig = field(default_factory=GrpoConfig)
     continue_imitation: bool = True
@@ -80,6 +85,9 @@ class ExperimentConfig:
         """Raise `ValueError` naming the first field that is out of range."""
         check_at_least(self, seed=0, vocab_size=300, corpus_episodes=1, num_envs=1, num_films=0)
         check_at_least(self, constant_episodes=1, checkpoint_every=1, report_every=1)
+        if self.num_threads is not None:
+            check_at_least(self, num_threads=1)
+        check_tiny_config(self.model)
         unknown = [row for row in self.rows if row not in ROWS]
         if unknown:
             raise ValueError(f"rows has {unknown[0]!r}; legal: {', '.join(ROWS)}")
@@ -115,6 +123,8 @@ class Experiment:
 
     def train(self) -> None:
         """All stages and all rows of the evaluation, then the summary."""
+        if self.config.num_threads is not None:
+            torch.set_num_threads(self.config.num_threads)
         with self._stop.listening():
             agent = self._make_agent()
             self._evaluate_scripted()
@@ -151,7 +161,8 @@ class Experiment:
 
     def _grpo(self, agent: Agent) -> None:
         config = self.config.algorithm
-        learner = agent.learner(config.learner)
+        learner = agent.learner(replace(config.learner, temperature=config.temperature))
+        reference = copy.deepcopy(agent.model) if config.loss.kl_weight else None
         first = self._restore("grpo", agent, learner)
         if first < config.num_steps:
             with progress_bar("grpo", first, config.num_steps) as bar:
@@ -164,6 +175,7 @@ class Experiment:
                     first_step=first,
                     run_seed=self.config.seed,
                     on_step=self._on_step("grpo", agent, learner, config.num_steps, bar),
+                    reference=reference,
                 )
         self._save_model("grpo", agent)
         self._evaluate("grpo", lambda: self._greedy(agent))
@@ -239,8 +251,7 @@ class Experiment:
             if step % self.config.report_every == 0 or step == num_steps:
                 self._reporter.update()
             if stopping:
-                self._reporter.interrupted()
-                self._stop.stop(f"{stage} step {step}", self.run.path)
+                self._end_here(f"{stage} step {step}")
             clock = time.perf_counter()
 
         return on_step
@@ -261,6 +272,12 @@ class Experiment:
                 on_episode=lambda episode: bar({}),
             )
         self._keep(row, episodes, summarise(episodes, self.config.reward))
+        if self._stop.requested:
+            self._end_here(f"the evaluation of {row}")
+
+    def _end_here(self, where: str) -> None:
+        self._reporter.interrupted()
+        self._stop.stop(where, self.run.path)
 
     def _keep(self, row: str, episodes: list[Episode], values: Row) -> None:
         for episode in episodes[: 4 * self.config.num_films]:

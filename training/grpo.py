@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+from torch import nn
 
+from policies.engines.scoring import score
 from policies.interface import Sample
 from policies.vlm import VLMPolicy
-from training.advantages import SCALES, has_signal, spread_over_tokens, turn_advantages
+from training.advantages import SCALES, has_signal, most_varied, spread_over_tokens, turn_advantages
 from training.agent import Agent
 from training.checks import check_at_least, check_share
 from training.episode import Episode
@@ -22,6 +24,7 @@ from training.learner_config import LearnerConfig
 from training.losses import PolicyLossConfig
 from training.rewards.compose import GroupReward, RewardConfig, reward_group
 from training.rollout import EpisodeSpec, LocalPool, check_failures, collect_episodes
+from training.scoring import rescore
 from training.seeding import task_seeds
 
 OnStep = Callable[[int, dict[str, float]], None]
@@ -30,14 +33,18 @@ OnStep = Callable[[int, dict[str, float]], None]
 @dataclass(kw_only=True)
 class GrpoConfig:
     """Group Relative Policy Optimization (arXiv 2402.03300), with refill of groups without signal
-    (DAPO's dynamic sampling, arXiv 2503.14476) and optional credit per turn.
+    (DAPO's dynamic sampling, arXiv 2503.14476), max-variance down-sampling of the members that
+    are trained on (PODS, arXiv 2504.13818) and optional credit per turn.
 
     Attributes:
         num_steps: optimizer steps, at least 0.
         groups_per_step: groups with signal in one step's batch, at least 1.
         group_size: episodes of one seed, at least 2.
-        refill_rounds: how many more times `groups_per_step` seeds are tried to replace groups whose
-            members all earned the same, 0 or more.
+        train_size: members of each group that are trained on: those whose rewards vary most. None
+            trains on all. Collecting is cheaper than learning, so more members than are trained
+            on buy contrast.
+        refill_rounds: how many times at most groups whose members all earned the same are replaced
+            by groups of new seeds, 0 or more.
         temperature: of sampling, above 0.
         outcome_weight: weight of the episode's outcome in the advantage.
         turn_weight: weight of the reward of each turn, compared within the group at the same turn;
@@ -47,12 +54,13 @@ class GrpoConfig:
         max_failed_share: the run stops when more than this share of a step's episodes failed, in
             [0, 1].
         loss: the surrogate.
-        learner: how the optimizer steps.
+        learner: how the optimizer steps; an experiment sets its temperature to the one above.
     """
 
     num_steps: int = 50
     groups_per_step: int = 8
     group_size: int = 8
+    train_size: int | None = None
     refill_rounds: int = 1
     temperature: float = 1.0
     outcome_weight: float = 1.0
@@ -67,14 +75,19 @@ class GrpoConfig:
         check_at_least(self, "algorithm", num_steps=0, groups_per_step=1, group_size=2)
         check_at_least(self, "algorithm", refill_rounds=0)
         check_share(self, "algorithm", "max_failed_share")
+        if self.train_size is not None and not 2 <= self.train_size <= self.group_size:
+            raise ValueError(
+                f"algorithm.train_size is {self.train_size}; legal: 2 to group_size = "
+                f"{self.group_size}, or null"
+            )
         if not self.temperature > 0:
             raise ValueError(f"algorithm.temperature is {self.temperature}; it must be above 0")
         if self.advantage_scale not in SCALES:
             raise ValueError(
                 f"algorithm.advantage_scale is {self.advantage_scale!r}; legal: {', '.join(SCALES)}"
             )
-        self.loss.check()
-        self.learner.check()
+        self.loss.check("algorithm.loss.")
+        self.learner.check("algorithm.learner.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +115,7 @@ def reinforce(
     first_step: int,
     run_seed: int,
     on_step: OnStep,
+    reference: nn.Module | None = None,
 ) -> None:
     """Train by reinforcement from `first_step` up to `config.num_steps`.
 
@@ -117,13 +131,19 @@ def reinforce(
         first_step: steps already taken.
         run_seed: decides the sampling noise.
         on_step: called after every step with the number of steps taken and the step's metrics.
+        reference: frozen model that the KL is measured to; needed when `loss.kl_weight` is not 0.
     """
     policy = agent.policy(temperature=config.temperature)
     for step in range(first_step, config.num_steps):
         groups, metrics = collect_groups(pool, policy, config, reward, step=step, run_seed=run_seed)
         samples, token_advantages = token_batch(agent, groups)
         if samples:
-            metrics |= learner.improve(samples, token_advantages, loss=config.loss)
+            metrics |= learner.improve(
+                samples,
+                token_advantages,
+                loss=config.loss,
+                ref_logprobs=_reference_logprobs(agent, config, reference, samples),
+            )
             policy.engine.update_weights(None, learner.weights_version)
         on_step(step + 1, metrics)
 
@@ -142,16 +162,17 @@ def collect_groups(
     tried: list[ScoredGroup] = []
     num_failed, size = 0, config.group_size
     for seeds in _seed_rounds(config, step):
-        specs = [EpisodeSpec(seed=s, sample_index=i) for s in seeds for i in range(size)]
+        missing = seeds[: config.groups_per_step - len(kept)]
+        specs = [EpisodeSpec(seed=s, sample_index=i) for s in missing for i in range(size)]
         episodes = collect_episodes(pool, policy, specs, sampling_seed=run_seed)
         num_failed += check_failures(episodes, config.max_failed_share)
         groups = [episodes[i : i + size] for i in range(0, len(episodes), size)]
         scored = [group for group in (score_group(g, config, reward) for g in groups) if group]
         tried += scored
         kept += [group for group in scored if has_signal(group.advantages)]
-        if len(kept) >= config.groups_per_step:
+        if len(kept) == config.groups_per_step:
             break
-    return kept[: config.groups_per_step], _metrics(tried, kept, num_failed)
+    return kept, _metrics(tried, kept, num_failed)
 
 
 def score_group(
@@ -163,6 +184,9 @@ def score_group(
     whole = [episode for episode in group if episode.failure is None]
     if len(whole) < 2:
         return None
+    if config.train_size is not None:
+        total = reward_group(whole, reward).total
+        whole = [whole[i] for i in most_varied(total, config.train_size)]
     earned = reward_group(whole, reward)
     outcome = earned.outcome if config.turn_weight else earned.total
     advantages = turn_advantages(
@@ -185,6 +209,18 @@ def token_batch(agent: Agent, groups: list[ScoredGroup]) -> tuple[list[Sample], 
             samples.append(sample)
             token_advantages.append(spread_over_tokens(advantages, sample.turn_index))
     return samples, token_advantages
+
+
+def _reference_logprobs(
+    agent: Agent, config: GrpoConfig, reference: nn.Module | None, samples: list[Sample]
+) -> list[np.ndarray] | None:
+    if not config.loss.kl_weight:
+        return None
+    if reference is None:
+        raise ValueError(f"algorithm.loss.kl_weight is {config.loss.kl_weight} without a reference")
+    return rescore(
+        reference, samples, collate=agent.chat.collate, score=score, config=config.learner
+    )
 
 
 def _seed_rounds(config: GrpoConfig, step: int) -> Iterator[list[int]]:

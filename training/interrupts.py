@@ -39,10 +39,10 @@ class StopRequest:
 
     def stop(self, where: str, path: Path) -> None:
         """End the run: raises `KeyboardInterrupt` that says how to go on."""
-        raise KeyboardInterrupt(f"stopped after {where}; go on with run.resume=true ({path})")
+        raise KeyboardInterrupt(f"interrupted after {where}; go on with run.resume=true ({path})")
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.requested and number == signal.SIGINT:
-            raise KeyboardInterrupt("stopped at once; the last checkpoint stands")
+            raise KeyboardInterrupt("interrupted at once; the last checkpoint stands")
         self.requested = True
         print("\nFinishing this step, then saving. Ctrl-C again stops at once.", file=sys.stderr)

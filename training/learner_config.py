@@ -46,27 +46,29 @@ class LearnerConfig:
     shuffle_seed: int = 0
     temperature: float = 1.0
 
-    def check(self) -> None:
-        """Raise ValueError naming the first setting that is out of range."""
+    def check(self, prefix: str = "") -> None:
+        """Raise ValueError naming the first setting that is out of range, `prefix` before it."""
         tiny = 1e-12
-        check_range("learning_rate", self.learning_rate, low=0.0)
-        check_range("weight_decay", self.weight_decay, low=0.0)
+        check_range(f"{prefix}learning_rate", self.learning_rate, low=0.0)
+        check_range(f"{prefix}weight_decay", self.weight_decay, low=0.0)
         for index, beta in enumerate(self.betas):
-            check_range(f"betas[{index}]", beta, low=0.0, high=1.0 - tiny)
-        check_range("max_grad_norm", self.max_grad_norm, low=tiny)
-        check_range("temperature", self.temperature, low=tiny)
+            check_range(f"{prefix}betas[{index}]", beta, low=0.0, high=1.0 - tiny)
+        check_range(f"{prefix}max_grad_norm", self.max_grad_norm, low=tiny)
+        check_range(f"{prefix}temperature", self.temperature, low=tiny)
         for name in ("micro_batch_size", "micro_batch_tokens", "num_epochs", "num_minibatches"):
             value = getattr(self, name)
             if value is not None:
-                check_range(name, value, low=1)
-        check_range("warmup_steps", self.warmup_steps, low=0)
-        check_range("shuffle_seed", self.shuffle_seed, low=0)
+                check_range(prefix + name, value, low=1)
+        check_range(f"{prefix}warmup_steps", self.warmup_steps, low=0)
+        check_range(f"{prefix}shuffle_seed", self.shuffle_seed, low=0)
         if self.schedule not in SCHEDULES:
-            raise ValueError(f"schedule = {self.schedule!r} is not legal; legal: {SCHEDULES}")
+            raise ValueError(
+                f"{prefix}schedule = {self.schedule!r} is not legal; legal: {SCHEDULES}"
+            )
         if self.schedule != "constant" and (self.total_steps or 0) <= self.warmup_steps:
             raise ValueError(
-                f"total_steps = {self.total_steps} is not legal; schedule {self.schedule!r} needs "
-                f"more than warmup_steps = {self.warmup_steps}"
+                f"{prefix}total_steps = {self.total_steps} is not legal; schedule "
+                f"{self.schedule!r} needs more than warmup_steps = {self.warmup_steps}"
             )
 
 

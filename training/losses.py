@@ -44,12 +44,12 @@ class PolicyLossConfig:
     aggregation: str = "token"
     constant: float | None = None
 
-    def check(self) -> None:
-        """Raise ValueError naming the first setting that is out of range."""
-        check_range("clip_low", self.clip_low, low=0.0, high=1.0)
-        check_range("clip_high", self.clip_high, low=0.0)
-        check_range("kl_weight", self.kl_weight, low=0.0)
-        check_aggregation(self.aggregation, self.constant)
+    def check(self, prefix: str = "") -> None:
+        """Raise ValueError naming the first setting that is out of range, `prefix` before it."""
+        check_range(f"{prefix}clip_low", self.clip_low, low=0.0, high=1.0)
+        check_range(f"{prefix}clip_high", self.clip_high, low=0.0)
+        check_range(f"{prefix}kl_weight", self.kl_weight, low=0.0)
+        check_aggregation(self.aggregation, self.constant, prefix)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,17 +202,21 @@ def check_range(name: str, value: float, *, low: float, high: float = math.inf) 
         raise ValueError(f"{name} = {value} is not legal; it must be finite, >= {low}{upper}")
 
 
-def check_aggregation(aggregation: str, constant: float | None) -> None:
+def check_aggregation(aggregation: str, constant: float | None, prefix: str = "") -> None:
     """Raise ValueError for an unknown aggregation, or a constant that does not go with it."""
     if aggregation not in AGGREGATIONS:
-        raise ValueError(f"aggregation = {aggregation!r} is not legal; legal: {AGGREGATIONS}")
+        raise ValueError(
+            f"{prefix}aggregation = {aggregation!r} is not legal; legal: {AGGREGATIONS}"
+        )
     if aggregation != "constant":
         if constant is not None:
             raise ValueError(
-                f"constant = {constant} needs aggregation 'constant', not {aggregation!r}"
+                f"{prefix}constant = {constant} needs aggregation 'constant', not {aggregation!r}"
             )
     elif constant is None or not (math.isfinite(constant) and constant > 0):
-        raise ValueError(f"constant = {constant} is not legal; 'constant' needs a number > 0")
+        raise ValueError(
+            f"{prefix}constant = {constant} is not legal; 'constant' needs a number > 0"
+        )
 
 
 def _weighted_sum(costs: Tensor, mask: Tensor, aggregation: str, denominator: float) -> Tensor:

@@ -7,8 +7,10 @@ decided by its seed, its sample index and the policy.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
 import gymnasium
@@ -105,7 +107,10 @@ def collect_episodes(
         policy.reset([run.conversation.conversation_id])
         finished[run.order] = run.episode
         if run.episode.failure is None or run.episode.failure.stage != "env":
-            pool.give_back(run.env)  # an environment that raised is not used again
+            pool.give_back(run.env)
+        else:  # an environment that raised is not used again
+            with suppress(Exception):
+                run.env.close()
         if on_episode is not None:
             on_episode(run.episode)
 
@@ -153,7 +158,7 @@ def _start_some(
 def _start(env: gymnasium.Env, order: int, spec: EpisodeSpec, sampling_seed: int) -> _Running:
     env_id = env.spec.id if env.spec else type(env.unwrapped).__name__
     config = getattr(env.unwrapped, "config", None)
-    digest = "" if config is None else config_hash(config)
+    digest = config_hash(config) if is_dataclass(config) else ""
     task_id = f"{env_id}/{digest}/{spec.seed}"
     episode = Episode(
         task_id=task_id,
@@ -188,6 +193,8 @@ def _act(policy: Policy, running: Sequence[_Running]) -> list[PolicyOutput | Non
             run.conversation.expert_reply = run.env.unwrapped.expert_reply(style)  # type: ignore[attr-defined]
     try:
         outputs = policy.act([run.conversation for run in ready]) if ready else []
+        if len(outputs) != len(ready):
+            raise ValueError(f"{len(outputs)} outputs for {len(ready)} conversations")
     except Exception as error:
         for run in ready:
             run.episode.failure = _failure("policy", error)
@@ -200,25 +207,29 @@ def _advance(run: _Running, output: PolicyOutput | None) -> None:
     """Step one environment and write the turn down."""
     if output is None:
         return
+    try:
+        _step(run, output)
+    except Exception as error:  # a broken world is a record, not a crash
+        run.episode.failure = _failure("env", error)
+
+
+def _step(run: _Running, output: PolicyOutput) -> None:
     episode, shown = run.episode, run.conversation.observations[-1]
     options = dict(run.info.get("options", {}))
-    try:
-        action = output.text if output.text is not None else output.action
-        run.obs, reward, terminated, truncated, run.info = run.env.step(action)
-    except Exception as error:
-        episode.failure = _failure("env", error)
-        return
-    episode.turns.append(
-        Turn(
-            text=shown.text,
-            image_pngs=tuple(encode_png(image) for image in shown.images),
-            state=shown.state,
-            options=options,
-            output=output,
-            reward=float(reward),
-        )
+    action = output.text if output.text is not None else output.action
+    run.obs, reward, terminated, truncated, run.info = run.env.step(action)
+    if not math.isfinite(reward):
+        raise ValueError(f"the environment's reward is {reward}; it must be finite")
+    turn = Turn(
+        text=shown.text,
+        image_pngs=tuple(encode_png(image) for image in shown.images),
+        state=shown.state,
+        options=options,
+        output=output,
+        reward=float(reward),
     )
     assert episode.truth is not None
+    episode.turns.append(turn)
     episode.truth.turns.append(run.info.get("truth", {}))
     episode.success = bool(run.info.get("success", False))
     episode.terminated, episode.truncated = bool(terminated), bool(truncated)

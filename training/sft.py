@@ -39,8 +39,8 @@ class ImitationConfig:
 
     def check(self) -> None:
         """Raise `ValueError` naming the first field that is out of range."""
-        check_at_least(self, "imitation", num_steps=0, episodes_per_step=1)
-        self.learner.check()
+        check_at_least(self, "cold_start", num_steps=0, episodes_per_step=1)
+        self.learner.check("cold_start.learner.")
 
 
 class ExpertBatches:

@@ -71,5 +71,5 @@ class WandbMirror:
     def close(self) -> None:
         """Finish the run."""
         if self._run is not None:
-            self._run.finish(quiet=True)
+            self._run.finish()
             self._run = None

@@ -67,16 +67,20 @@ class AvrConfig:
     max_reply_chars: int = 8192
 
     def named_attributes(self) -> tuple[str, ...]:
-        """What tells objects apart here, in CLEVR's order of words."""
+        """What questions tell objects apart by, in CLEVR's order of words."""
         varied = {"color": self.colors, "material": self.materials, "shape": self.shapes}
-        return ("size", *(name for name, values in varied.items() if len(values) > 1))
+        used = {*self.query_attributes, *self.filter_attributes}
+        return (
+            "size",
+            *(name for name, values in varied.items() if name in used and len(values) > 1),
+        )
 
-    def check(self) -> None:
-        """Raise `ValueError` naming the first field that is out of range."""
-        self._check_names()
-        self._check_ranges()
+    def check(self, prefix: str = "") -> None:
+        """Raise `ValueError` naming the first field that is out of range, `prefix` before it."""
+        self._check_names(prefix)
+        self._check_ranges(prefix)
 
-    def _check_names(self) -> None:
+    def _check_names(self, prefix: str) -> None:
         legal = {
             "colors": tuple(COLORS),
             "shapes": SHAPES,
@@ -89,11 +93,13 @@ class AvrConfig:
             chosen = getattr(self, name)
             unknown = [value for value in chosen if value not in values]
             if unknown or (not chosen and name != "filter_attributes"):
-                raise ValueError(f"{name} is {chosen}; legal: one or more of {', '.join(values)}")
+                raise ValueError(
+                    f"{prefix}{name} is {chosen}; legal: one or more of {', '.join(values)}"
+                )
             if len(set(chosen)) != len(chosen):
-                raise ValueError(f"{name} is {chosen}; each name may stand once")
+                raise ValueError(f"{prefix}{name} is {chosen}; each name may stand once")
 
-    def _check_ranges(self) -> None:
+    def _check_ranges(self, prefix: str) -> None:
         ranges = {
             "image_height": (28, 1024),
             "image_width": (28, 1024),
@@ -119,9 +125,9 @@ class AvrConfig:
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
             if not low <= value <= high:  # also false for NaN
-                raise ValueError(f"{name} is {value}; legal: {low} to {high}")
+                raise ValueError(f"{prefix}{name} is {value}; legal: {low} to {high}")
         if self.num_columns == 4:
-            raise ValueError("num_columns is 4; legal: 3 or 5")
+            raise ValueError(f"{prefix}num_columns is 4; legal: 3 or 5")
 
 
 def nursery_config() -> AvrConfig:
@@ -143,6 +149,9 @@ def nursery_config() -> AvrConfig:
         shuffle_options=False,
         brief=True,
         max_turns=3,
-        wall_probability=0.65,
+        wall_probability=0.8,
+        sufficient_share=0.35,
+        min_actions=5,
+        max_actions=6,
         max_reply_chars=2048,
     )

@@ -97,9 +97,7 @@ class OcclusionEnv(gymnasium.Env[dict[str, Any], str]):
         return self._observation(self._first_text()), self._info(success=False, truth=truth)
 
     def step(self, action: str) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
-        """Carry out a reply. A reply that chooses nothing costs a turn and is told what is
-        legal.
-        """
+        """Carry out a reply. One that chooses nothing costs a turn and is told what is legal."""
         if self._over:
             raise RuntimeError("step() after the end of an episode; call reset() first")
         reply = str(action)
@@ -132,9 +130,7 @@ class OcclusionEnv(gymnasium.Env[dict[str, Any], str]):
         return self._view.picture.copy()
 
     def get_state(self) -> dict[str, Any]:
-        """The episode so far, JSON-able: where the generator stood at its start, and every
-        reply.
-        """
+        """The episode so far, JSON-able: where its generator stood at first, and every reply."""
         return {"start": self._start_state, "replies": list(self._replies)}
 
     def set_state(self, state: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -173,9 +169,7 @@ class OcclusionEnv(gymnasium.Env[dict[str, Any], str]):
         }
 
     def _first_view_fits(self, task: Task) -> bool:
-        """Whether the first picture shows all that is meant to be seen and none of what is
-        hidden.
-        """
+        """Whether the first picture shows what is meant to be seen and none of what is hidden."""
         assert self._stage is not None
         self._view = self._stage.show(task.scene)
         hidden = {place.column for place in task.scene.hiding_places}

@@ -10,7 +10,9 @@ from sims.avr.history import VisibleHistory
 from sims.avr.options import Action, leads_to_front
 from sims.avr.scene import REGION_NAMES
 
-STYLES = ("best", "explore")
+STYLES = ("best", "wander")
+PURPOSEFUL_SHARE = 0.3
+"""Share of its looks at which the wandering demonstrator does what the best one does."""
 MOVE_GAIN = 1 / 3
 """Chance that a step of the viewer to one side opens a hiding place, whose sideways offset nobody
 sees.
@@ -22,8 +24,8 @@ def expert_reply(history: VisibleHistory, style: str = "best") -> str:
 
     Args:
         history: what has been seen.
-        style: "best" opens as many hiding places as it can expect to; "explore" sees and answers
-            the same, but picks its actions blindly from the list.
+        style: "best" opens as many hiding places as it can expect to; "wander" sees and answers
+            the same, but seven looks in ten it just moves the viewer, blindly.
 
     Raises:
         ValueError: for an unknown style.
@@ -47,16 +49,15 @@ def _choose_action(history: VisibleHistory, style: str) -> Action | None:
     actions = list(history.options.actions.values())
     if history.turns_left <= 1:
         return None
-    if style == "explore":
-        return actions[history.draw(len(actions), salt="explore")]
+    moves = [action for action in actions if action.kind in ("move_viewer", "rotate_viewer")]
+    if style == "wander" and moves and history.draw(100, salt="mood") >= 100 * PURPOSEFUL_SHARE:
+        return moves[history.draw(len(moves), salt="move")]
     gains = [_expected_gain(action, history) for action in actions]
     return actions[gains.index(max(gains))] if max(gains) > 0 else None
 
 
 def _expected_gain(action: Action, history: VisibleHistory) -> float:
-    """How many hiding places an action can be expected to open, a sure one before a
-    hoped-for one.
-    """
+    """How many hiding places an action can be expected to open; sure ones beat hoped-for ones."""
     closed = history.closed_columns()
     if action in history.actions:
         return 0.0  # done before: shows the same again

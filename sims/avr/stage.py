@@ -40,13 +40,9 @@ AZIMUTH_DEG = {
 ELEVATION_DEG = 15.0
 LOOK_AT = (0.0, 0.55 * (FRONT_Y + BACK_Y), 0.45)
 SEEN_FRACTION = 0.4
-"""An object is seen when at least this share of the pixels it would have unobstructed is
-visible.
-"""
+"""An object is seen when it shows at least this share of the pixels it has when unobstructed."""
 EXAMINED_FRACTION = 0.6
-"""A hiding place is examined when at least this share of an object standing there would be
-visible.
-"""
+"""A hiding place is examined when an object standing there would show at least this share."""
 VIEWER_DISTANCE = 9.0
 WALL_HALF_SIZE = (0.1, 0.75, 0.7)
 WALL_GAP = 1.2
@@ -72,6 +68,7 @@ class View:
     examined: frozenset[int]
 
 
+@lru_cache(maxsize=1)
 def stage_xml() -> str:
     """The model: floor, lights, one camera, two walls and `NUM_SLOTS` free bodies."""
     slots = "\n".join(
@@ -97,7 +94,7 @@ def stage_xml() -> str:
       <worldbody>
         <light name="key" directional="true" pos="0 -6 9" dir="0 0.5 -0.85"
           diffuse="0.55 0.55 0.55" specular="0.5 0.5 0.5" castshadow="true"/>
-        <geom name="floor" type="plane" size="40 40 1" group="2" rgba="0.73 0.73 0.72 1"/>
+        <geom name="floor" type="plane" size="40 40 80" group="2" rgba="0.73 0.73 0.72 1"/>
         <body name="viewer" mocap="true"><camera name="viewer"/></body>
         {walls}
         {slots}
@@ -116,6 +113,10 @@ class Stage:
         image_height, image_width: size of the pictures [px].
         shadows: whether the key light casts shadows.
         num_columns: how wide the scene is, which sets the viewer's field of view.
+
+    Attributes:
+        model, data: MuJoCo's, standing as the last scene that was shown.
+        first_slot_geom: geom id of the first object; the others follow.
     """
 
     def __init__(
@@ -123,15 +124,15 @@ class Stage:
     ) -> None:
         self._settings = RenderSettings(height=image_height, width=image_width, shadows=shadows)
         self._mj = import_mujoco()
-        self._model = copy.copy(_compiled_stage())
-        self._data = self._mj.MjData(self._model)
+        self.model = copy.copy(_compiled_stage())
+        self.data = self._mj.MjData(self.model)
         self._wall_x = column_x(num_columns - 1, num_columns) + WALL_GAP
         half_width = self._wall_x + 0.3  # the walls are in the first picture
         self._focal = image_width * VIEWER_DISTANCE / (2 * half_width)  # [px]
-        self._model.cam_fovy[0] = math.degrees(2 * math.atan(image_height / (2 * self._focal)))
-        self._first_slot_geom = self._model.geom("slot0").id
-        self._first_slot_body = self._model.body("slot0").id
-        self._material_ids = {name: self._model.material(name).id for name in MATERIALS}
+        self.model.cam_fovy[0] = math.degrees(2 * math.atan(image_height / (2 * self._focal)))
+        self.first_slot_geom = self.model.geom("slot0").id
+        self._first_slot_body = self.model.body("slot0").id
+        self._material_ids = {name: self.model.material(name).id for name in MATERIALS}
         kinds = self._mj.mjtGeom
         self._shapes = {  # shape -> MuJoCo's type, and its sizes as shares of the radius
             "sphere": (kinds.mjGEOM_SPHERE, (1.0, 0.0, 0.0)),
@@ -144,9 +145,9 @@ class Stage:
         """Place the scene, look from its station, and say what is visible."""
         self._place(scene)
         renderer = shared_renderer(stage_xml(), self._settings)
-        picture, geoms = renderer.render(self._model, self._data)
+        picture, geoms = renderer.render(self.model, self.data)
         count = len(scene.objects)
-        slots = geoms - self._first_slot_geom
+        slots = geoms - self.first_slot_geom
         pixels, boxes = _measure(slots, count)
         seen = tuple(
             thing.present and number >= SEEN_FRACTION * self._full_pixels(thing)
@@ -159,7 +160,7 @@ class Stage:
     def _place(self, scene: Scene) -> None:
         if len(scene.objects) > NUM_SLOTS:
             raise ValueError(f"{len(scene.objects)} objects; the stage has {NUM_SLOTS} slots")
-        qpos = self._data.qpos.reshape(NUM_SLOTS, 7)
+        qpos = self.data.qpos.reshape(NUM_SLOTS, 7)
         qpos[:] = (0.0, 0.0, -50.0, 1.0, 0.0, 0.0, 0.0)
         for slot, thing in enumerate(scene.objects):
             if thing.present:
@@ -169,20 +170,20 @@ class Stage:
                 qpos[slot] = (thing.x, thing.y, height, *turn)
         for index, (side, sign) in enumerate((("left", -1), ("right", 1))):
             up = WALL_HALF_SIZE[2] if side in scene.walls else -50.0
-            self._data.mocap_pos[index + 1] = (sign * self._wall_x, BACK_Y + 0.1, up)
-        self._data.mocap_pos[0], self._data.mocap_quat[0] = self._viewer_poses[scene.station]
-        self._mj.mj_kinematics(self._model, self._data)
-        self._mj.mj_camlight(self._model, self._data)
+            self.data.mocap_pos[index + 1] = (sign * self._wall_x, BACK_Y + 0.1, up)
+        self.data.mocap_pos[0], self.data.mocap_quat[0] = self._viewer_poses[scene.station]
+        self._mj.mj_kinematics(self.model, self.data)
+        self._mj.mj_camlight(self.model, self.data)
 
     def _dress(self, slot: int, thing: SceneObject) -> None:
         """Give a slot's geom the shape, size, colour and material of an object."""
-        geom, radius = self._first_slot_geom + slot, SIZES[thing.size]
+        geom, radius = self.first_slot_geom + slot, SIZES[thing.size]
         kind, proportions = self._shapes[thing.shape]
-        self._model.geom_type[geom] = kind
-        self._model.geom_size[geom] = [radius * share for share in proportions]
-        self._model.geom_rbound[geom] = 2.0 * radius
-        self._model.geom_rgba[geom, :3] = [level / 255.0 for level in COLORS[thing.color]]
-        self._model.geom_matid[geom] = self._material_ids[thing.material]
+        self.model.geom_type[geom] = kind
+        self.model.geom_size[geom] = [radius * share for share in proportions]
+        self.model.geom_rbound[geom] = 2.0 * radius
+        self.model.geom_rgba[geom, :3] = [level / 255.0 for level in COLORS[thing.color]]
+        self.model.geom_matid[geom] = self._material_ids[thing.material]
 
     def _viewer_pose(self, station: str) -> tuple[np.ndarray, np.ndarray]:
         """Where the viewer stands [m] and how it is turned (w, x, y, z)."""
@@ -197,16 +198,14 @@ class Stage:
         return np.asarray(LOOK_AT) + VIEWER_DISTANCE * back, quat
 
     def _full_pixels(self, thing: SceneObject) -> float:
-        """Pixels of the object's silhouette if nothing stood before it: disc or rectangle,
-        unrotated.
-        """
+        """Pixels of the unobstructed silhouette, reckoned as a disc or an unrotated rectangle."""
         radius = SIZES[thing.size]
         area = {
             "sphere": math.pi * radius**2,
             "cylinder": 4 * radius**2,
             "cube": 4 * (CUBE_HALF_EDGE * radius) ** 2,
         }[thing.shape]
-        away = math.dist((thing.x, thing.y, _half_height(thing)), self._data.cam_xpos[0])
+        away = math.dist((thing.x, thing.y, _half_height(thing)), self.data.cam_xpos[0])
         return area * (self._focal / away) ** 2
 
     def _examined(self, scene: Scene) -> frozenset[int]:
@@ -218,12 +217,11 @@ class Stage:
         )
 
     def _exposure(self, scene: Scene, place: HidingPlace) -> float:
-        """Share of a small sphere at the place that the viewer could see, in [0, 1], by ray
-        casting.
+        """Share of a small sphere at the place that rays from the viewer reach, in [0, 1].
 
         Whatever stands at the place itself is left out of the way, so the number is the same
-        whether or
-        not the place is occupied: what counts as examined tells nothing about what is there.
+        whether or not the place is occupied: what counts as examined tells nothing about what is
+        there.
         """
         occupant = next(
             (
@@ -234,14 +232,11 @@ class Stage:
             None,
         )
         body = -1 if occupant is None else self._first_slot_body + occupant
-        eye = self._data.cam_xpos[0].copy()
-        targets = _silhouette_points(eye, np.array([place.x, place.y, SIZES["small"]]))
-        geom, visible = np.zeros(1, dtype=np.int32), 0
-        for target in targets:
-            ray = target - eye
-            fraction = self._mj.mj_ray(self._model, self._data, eye, ray, None, 1, body, geom, None)
-            visible += fraction < 0 or fraction >= 1.0
-        return visible / len(targets)
+        eye = self.data.cam_xpos[0].copy()
+        rays = _silhouette_points(eye, np.array([place.x, place.y, SIZES["small"]])) - eye
+        geom, cast = np.zeros(1, dtype=np.int32), self._mj.mj_ray
+        lengths = [cast(self.model, self.data, eye, ray, None, 1, body, geom) for ray in rays]
+        return sum(not 0 <= length < 1 for length in lengths) / len(rays)  # -1: nothing was hit
 
 
 def _half_height(thing: SceneObject) -> float:

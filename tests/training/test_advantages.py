@@ -1,5 +1,7 @@
 """Group and turn advantages against numbers worked out by hand."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from training.advantages import (
     group_advantages,
     has_signal,
+    most_varied,
     spread_over_tokens,
     turn_advantages,
 )
@@ -123,3 +126,21 @@ def test_has_signal():
     assert has_signal(group_advantages(np.array([0.0, 1.0])))
     assert has_signal([np.zeros(2), np.array([0.0, 0.1])])
     assert not has_signal([np.zeros(2), np.zeros(0)])
+
+
+def test_most_varied_takes_from_both_ends() -> None:
+    # Of 0, 0, 0, 1, 2, 5: {0, 0, 5} has variance 5.56, {0, 2, 5} 4.22, {0, 0, 0} 0, {1, 2, 5} 2.89.
+    assert most_varied(np.array([0.0, 5.0, 0.0, 1.0, 2.0, 0.0]), 3) == [0, 1, 2]
+    # {0, 1, 2, 9} has variance 12.5, {0, 1, 4, 9} 12.25, {0, 2, 4, 9} 11.19.
+    assert most_varied(np.array([4.0, 0.0, 9.0, 1.0, 2.0]), 4) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 8])
+def test_most_varied_is_the_best_of_all_subsets(count: int) -> None:
+    rewards = np.random.default_rng(count).normal(size=8).round(1)
+    best = max(np.var(rewards[list(s)]) for s in itertools.combinations(range(8), count))
+    assert np.var(rewards[most_varied(rewards, count)]) == pytest.approx(best)
+
+
+def test_most_varied_takes_all_when_there_are_too_few() -> None:
+    assert most_varied(np.array([1.0, 2.0]), 6) == [0, 1]

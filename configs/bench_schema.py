@@ -1,0 +1,33 @@
+"""Schema of `bench.yaml`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from configs.schemas import RunConfig
+
+BENCHES = ("sims",)
+
+
+@dataclass(kw_only=True)
+class BenchScript:
+    """Measurements of speed.
+
+    Attributes:
+        what: what is measured; sims is the only choice so far.
+        run: where the figures go.
+        seconds: process time spent on each case [s], above 0.
+    """
+
+    what: str = "sims"
+    run: RunConfig = field(default_factory=RunConfig)
+    seconds: float = 3.0
+
+    def check(self) -> None:
+        """Raise `ValueError` naming the first field that is out of range."""
+        if self.what not in BENCHES:
+            raise ValueError(f"what is {self.what!r}; legal: {', '.join(BENCHES)}")
+        if not 0 < self.seconds < math.inf:  # also false for NaN
+            raise ValueError(f"seconds is {self.seconds}; it must be above 0 and finite")
+        self.run.check()

@@ -1,0 +1,63 @@
+"""Runs the suite's own scripts inside the test's process, or as a process of their own."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from configs.schemas import EvaluateScript, RecordScript, RolloutScript
+from scripts.hydra_door import run_script
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = ("train", "rollout", "evaluate", "record")
+TINY_TRAIN = (
+    "debug=tiny",
+    "corpus_episodes=8",
+    "cold_start.num_steps=2",
+    "cold_start.episodes_per_step=2",
+    "algorithm.num_steps=1",
+    "evaluation.num_episodes=2",
+    "constant_episodes=4",
+    "engine.max_new_tokens=4",
+    "checkpoint_every=1",
+    "rows=[]",
+    "continue_imitation=false",
+    "num_films=0",
+)
+"""A training run of two seconds."""
+
+
+def schema_of(name: str) -> type:
+    if name == "train":
+        from configs.train_schema import TrainScript
+
+        return TrainScript
+    return {"rollout": RolloutScript, "evaluate": EvaluateScript, "record": RecordScript}[name]
+
+
+def call(name: str, *argv: str) -> int:
+    """The exit code of `python scripts/<name>.py ...`, run here."""
+    module = importlib.import_module(f"scripts.{name}")
+    return run_script(
+        module.main,
+        config_name=name,
+        schema=schema_of(name),
+        examples=module.EXAMPLES,
+        argv=argv,
+    )
+
+
+def start(name: str, *argv: str, cwd: Path) -> subprocess.Popen[str]:
+    """`python scripts/<name>.py ...` as a process, one core, no screen."""
+    environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "0"}
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *argv],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
