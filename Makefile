@@ -29,7 +29,7 @@ setup: $(STAMP) ## virtual environment, packages, libraries for headless renderi
 	@echo "Ready: $(BIN)/python"
 
 demo: $(STAMP) ## train the tiny model on this machine and write runs/demo/report.html
-	LP_NUM_THREADS=0 $(BIN)/python scripts/train.py experiment=demo
+	LP_NUM_THREADS=0 OMP_WAIT_POLICY=PASSIVE $(BIN)/python scripts/train.py experiment=demo
 
 test: lint ## lint, then every test that is not slow (under 10 minutes on 2 cores)
 	$(PYTEST) -n 2 -m "not slow"

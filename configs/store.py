@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hydra.core.config_store import ConfigStore
 
+from configs.bench_schema import BenchScript
 from configs.schemas import EvaluateScript, RecordScript, RolloutScript
 from policies.config import PolicyConfig
 from sims.config import AvrEnvConfig
@@ -15,6 +16,7 @@ def register_schemas() -> None:
     store.store(name="rollout_schema", node=RolloutScript)
     store.store(name="evaluate_schema", node=EvaluateScript)
     store.store(name="record_schema", node=RecordScript)
+    store.store(name="bench_schema", node=BenchScript)
     store.store(group="env", name="_avr_schema", node=AvrEnvConfig)
     store.store(group="policy", name="_policy_schema", node=PolicyConfig)
     register_training_schema(store)

@@ -14,7 +14,6 @@ from collections.abc import Callable
 
 import gymnasium
 import numpy as np
-from hydra.core.config_store import ConfigStore
 
 from configs.bench_schema import BenchScript
 from scripts.hydra_door import run_script
@@ -123,7 +122,6 @@ def measure(call: Callable[[], object], seconds: float) -> float:
 
 def run(arguments: list[str]) -> int:
     """The script, for its arguments; `sims` is short for `what=sims`. Returns the exit code."""
-    ConfigStore.instance().store(name="bench_schema", node=BenchScript)
     words = [word if "=" in word or word[:1] == "-" else f"what={word}" for word in arguments]
     return run_script(main, config_name="bench", schema=BenchScript, examples=EXAMPLES, argv=words)
 
