@@ -1,7 +1,6 @@
-"""Your own environment: define it, register it, check it, let a policy play it."""
+"""Your own environment: define it, check it against the contract, let a policy play it."""
 
 import gymnasium
-import numpy as np
 
 from policies.scripted import RandomPolicy
 from sims.conformance import check_environment
@@ -9,31 +8,23 @@ from sims.spaces import ImagesSpace, ReplySpace
 from training.rollout import EpisodeSpec, LocalPool, collect_episodes
 
 
-class Brighter(gymnasium.Env):
-    """Which half of the picture is brighter? The first reply ends the episode."""
-
+class Brighter(gymnasium.Env):  # which half of the picture is brighter? one reply, then the end
     observation_space = gymnasium.spaces.Dict(text=ReplySpace(99), images=ImagesSpace(4, 8))
     action_space = ReplySpace(500)
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
-        self.levels = self.np_random.permutation(256)[:2]
-        return self.show("Which half is brighter?\nA. left\nB. right", success=False)
-
-    def show(self, text, *, success):
-        row = np.repeat(self.levels.astype(np.uint8), 4)
-        obs = {"text": text, "images": (np.full((4, 8, 3), row[:, None]),)}
-        return obs, {"success": success, "options": {"A": "left", "B": "right"}, "truth": {}}
+        self.levels = self.np_random.permutation(256)[:2].astype("uint8")
+        image = self.levels.repeat(4)[None, :, None].repeat(4, axis=0).repeat(3, axis=2)
+        obs = {"text": "Which half is brighter?\nA. left\nB. right", "images": (image,)}
+        return obs, {"success": False, "options": {"A": "left", "B": "right"}, "truth": {}}
 
     def step(self, action):
-        gold = "AB"[self.levels.argmax()]
-        obs, info = self.show("The end.", success=f"<answer>{gold}</answer>" in action)
-        self.levels = None  # a step after the end has to raise
-        return obs, float(info["success"]), True, False, info
+        gold, self.levels = "AB"[self.levels.argmax()], None  # a step after the end has to raise
+        info = {"success": f"<answer>{gold}</answer>" in action, "options": {}, "truth": {}}
+        return {"text": "The end.", "images": ()}, float(info["success"]), True, False, info
 
 
-gymnasium.register("Brighter-v0", entry_point=Brighter)
-check_environment(lambda: gymnasium.make("Brighter-v0"))
-pool = LocalPool(lambda: gymnasium.make("Brighter-v0"), num_envs=4)
-episodes = collect_episodes(pool, RandomPolicy(), [EpisodeSpec(seed=s) for s in range(100)])
-print(f"Brighter-v0 keeps the contract; guessing solves {sum(e.success for e in episodes)} of 100.")
+check_environment(Brighter)
+played = collect_episodes(LocalPool(Brighter, 4), RandomPolicy(), [EpisodeSpec(seed=7)])
+print(f"Brighter keeps the contract. The random policy was right: {played[0].success}.")

@@ -35,8 +35,7 @@ def run(name: str) -> str:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_examples_are_short(path):
-    lines = [line for line in path.read_text().splitlines() if line.strip()]
-    assert len(lines) <= MAX_LINES
+    assert len(path.read_text().splitlines()) <= MAX_LINES
 
 
 def test_every_example_is_run_here():
@@ -44,11 +43,8 @@ def test_every_example_is_run_here():
 
 
 def test_your_environment():
-    found = re.fullmatch(
-        r"Brighter-v0 keeps the contract; guessing solves (\d+) of 100\.\n", run("your_environment")
-    )
-    assert found
-    assert 30 <= int(found.group(1)) <= 70
+    said = r"Brighter keeps the contract\. The random policy was right: (True|False)\.\n"
+    assert re.fullmatch(said, run("your_environment"))
 
 
 @pytest.mark.render

@@ -16,6 +16,7 @@ from typing import Any
 import gymnasium
 
 from policies.interface import Conversation, Observation, Policy, PolicyOutput
+from saccade import __version__
 from training.episode import Episode, EpisodeTruth, Failure, Turn, config_hash, encode_png
 
 MakeEnv = Callable[[], gymnasium.Env]
@@ -166,6 +167,7 @@ def _start(env: gymnasium.Env, order: int, spec: EpisodeSpec, sampling_seed: int
         env_config_hash=digest,
         seed=spec.seed,
         sample_index=spec.sample_index,
+        suite_version=__version__,
         truth=EpisodeTruth(),
     )
     conversation = Conversation(
