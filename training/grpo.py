@@ -95,13 +95,15 @@ class ScoredGroup:
     """A group with what it earned.
 
     Attributes:
-        episodes: the members that did not fail.
-        reward: their reward.
-        advantages: per member (turns,).
+        collected: all members that did not fail.
+        reward: what they earned.
+        episodes: the members to train on.
+        advantages: per member to train on (turns,).
     """
 
-    episodes: list[Episode]
+    collected: list[Episode]
     reward: GroupReward
+    episodes: list[Episode]
     advantages: list[np.ndarray]
 
 
@@ -184,19 +186,22 @@ def score_group(
     whole = [episode for episode in group if episode.failure is None]
     if len(whole) < 2:
         return None
-    if config.train_size is not None:
-        total = reward_group(whole, reward).total
-        whole = [whole[i] for i in most_varied(total, config.train_size)]
-    earned = reward_group(whole, reward)
-    outcome = earned.outcome if config.turn_weight else earned.total
+    reward_of_all = reward_group(whole, reward)
+    members = most_varied(reward_of_all.total, config.train_size or len(whole))
+    earned = reward_of_all.take(members)
     advantages = turn_advantages(
-        outcome,
+        earned.outcome if config.turn_weight else earned.total,
         earned.turns,
         outcome_weight=config.outcome_weight,
         turn_weight=config.turn_weight,
         scale=config.advantage_scale,
     )
-    return ScoredGroup(episodes=whole, reward=earned, advantages=advantages)
+    return ScoredGroup(
+        collected=whole,
+        reward=reward_of_all,
+        episodes=[whole[i] for i in members],
+        advantages=advantages,
+    )
 
 
 def token_batch(agent: Agent, groups: list[ScoredGroup]) -> tuple[list[Sample], list[np.ndarray]]:
@@ -234,7 +239,7 @@ def _seed_rounds(config: GrpoConfig, step: int) -> Iterator[list[int]]:
 def _metrics(
     tried: list[ScoredGroup], kept: list[ScoredGroup], num_failed: int
 ) -> dict[str, float]:
-    episodes = [episode for group in tried for episode in group.episodes]
+    episodes = [episode for group in tried for episode in group.collected]
     metrics = {"signal_share": len(kept) / max(1, len(tried)), "num_failed": float(num_failed)}
     if not tried:
         return metrics

@@ -136,9 +136,9 @@ def _film(episode: Episode, name: str) -> Film:
 
 
 INTRO = (
-    "A small vision-language model, built on this machine, first imitates a demonstrator that sees "
-    "and answers well but looks around at random, and then learns by reinforcement where to look "
-    "before it answers. All figures are on worlds that no training step has met."
+    "A small vision-language model, built on this machine, first imitates a scripted demonstrator, "
+    "and then learns by reinforcement where to look before it answers. All figures are on worlds "
+    "that no training step has met."
 )
 NOTES = (
     "acc_fa: right final answers. acc_isj: first replies that judged rightly whether the first "

@@ -150,7 +150,6 @@ def nursery_config() -> AvrConfig:
         brief=True,
         max_turns=3,
         wall_probability=0.8,
-        sufficient_share=0.35,
         min_actions=5,
         max_actions=6,
         max_reply_chars=2048,

@@ -247,3 +247,15 @@ def test_the_expert_of_the_button_knows_nothing() -> None:
 def test_settings_out_of_range(settings: dict, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         config(**settings).check()
+
+
+def test_training_on_fewer_members_than_were_collected() -> None:
+    everyone, told = collect(NoisyPolicy(), train_size=None)
+    chosen, told_of_fewer = collect(NoisyPolicy(), train_size=2)
+    assert told_of_fewer == told  # the metrics are about all that was collected
+    for whole, pair in zip(everyone, chosen, strict=True):
+        assert len(pair.collected) == len(whole.episodes) == 8
+        assert len(pair.episodes) == len(pair.advantages) == 2
+        rewards = sorted(whole.reward.total)
+        taken = sorted(pair.reward.total[pair.collected.index(e)] for e in pair.episodes)
+        assert taken == [rewards[0], rewards[-1]]

@@ -73,6 +73,15 @@ class GroupReward:
         """(G,): outcome plus the sum over turns."""
         return self.outcome + np.array([values.sum() for values in self.turns])
 
+    def take(self, members: Sequence[int]) -> GroupReward:
+        """What these members of the group earned."""
+        chosen = list(members)
+        return GroupReward(
+            outcome=self.outcome[chosen],
+            turns=[self.turns[i] for i in chosen],
+            terms={name: values[chosen] for name, values in self.terms.items()},
+        )
+
 
 def reward_group(
     group: Sequence[Episode],
