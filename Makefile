@@ -28,8 +28,9 @@ help: ## this list
 setup: $(STAMP) ## virtual environment, packages, libraries for headless rendering
 	@echo "Ready: $(BIN)/python"
 
-demo: $(STAMP) ## train the tiny model on this machine and write runs/demo/report.html
-	LP_NUM_THREADS=0 OMP_WAIT_POLICY=PASSIVE $(BIN)/python scripts/train.py experiment=demo
+demo: $(STAMP) ## train the tiny model, or go on where it was stopped: runs/demo/report.html
+	LP_NUM_THREADS=0 OMP_WAIT_POLICY=PASSIVE $(BIN)/python scripts/train.py experiment=demo \
+	    run.resume=$(if $(wildcard runs/demo/config.yaml),true,false)
 
 test: lint ## lint, then every test that is not slow (under 10 minutes on 2 cores)
 	$(PYTEST) -n 2 -m "not slow"

@@ -3,7 +3,7 @@
 import gymnasium
 
 from policies.scripted import RandomPolicy
-from sims.conformance import check_environment
+from sims import check_environment
 from sims.spaces import ImagesSpace, ReplySpace
 from training.rollout import EpisodeSpec, LocalPool, collect_episodes
 

@@ -8,6 +8,9 @@ import gymnasium  # noqa: E402
 from gymnasium.envs.registration import register  # noqa: E402
 
 from sims.config import EnvConfig  # noqa: E402
+from sims.conformance import check_environment  # noqa: E402
+
+__all__ = ["check_environment", "make_env"]
 
 register(id="AVR/Occlusion-v0", entry_point="sims.avr.env:OcclusionEnv")
 

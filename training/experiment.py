@@ -118,7 +118,7 @@ class Experiment:
         self.config, self.run, self._mirror = config, run, mirror
         self._make_env = make_env
         self._pool = LocalPool(make_env, config.num_envs)
-        self._reporter = Reporter(run, title=title, num_films=config.num_films)
+        self._reporter = Reporter(run, title=title, num_films=config.num_films, rows=ROWS)
         self._stop = StopRequest()
 
     def train(self) -> None:

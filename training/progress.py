@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,13 +51,17 @@ class Reporter:
         run: the run's directory.
         title: heading of the report.
         num_films: before-and-after pairs to show.
+        rows: the order of the table's rows; others follow as they come.
 
     Attributes:
         table: row -> metric -> mean, stderr, n; survives a resume.
     """
 
-    def __init__(self, run: RunDirectory, *, title: str, num_films: int) -> None:
+    def __init__(
+        self, run: RunDirectory, *, title: str, num_films: int, rows: Sequence[str] = ()
+    ) -> None:
         self._run, self._title, self._num_films = run, title, num_films
+        self._place = {row: place for place, row in enumerate(rows)}
         self._table_path = run.path / "evaluation.json"
         self.table: dict[str, Row] = {}
         if self._table_path.exists():
@@ -65,7 +69,9 @@ class Reporter:
 
     def add_row(self, row: str, values: Row) -> None:
         """Set one row of the evaluation."""
-        self.table[row] = values
+        filled = {**self.table, row: values}
+        order = sorted(filled, key=lambda name: self._place.get(name, len(self._place)))
+        self.table = {name: filled[name] for name in order}
         write_atomic(self._table_path, json.dumps(self.table, indent=1))
 
     def seconds(self, phase: str) -> float:
