@@ -40,8 +40,8 @@ class GrpoConfig:
         num_steps: optimizer steps, at least 0.
         groups_per_step: groups with signal in one step's batch, at least 1.
         group_size: episodes of one seed, at least 2.
-        train_size: members of each group that are trained on: those whose rewards vary most. None
-            trains on all. Collecting is cheaper than learning, so more members than are trained
+        train_size: most members of each group that are trained on, at least 2: those whose rewards
+            vary most. None trains on all. Collecting is cheaper than learning, so more members than are trained
             on buy contrast.
         refill_rounds: how many times at most groups whose members all earned the same are replaced
             by groups of new seeds, 0 or more.
@@ -75,11 +75,8 @@ class GrpoConfig:
         check_at_least(self, "algorithm", num_steps=0, groups_per_step=1, group_size=2)
         check_at_least(self, "algorithm", refill_rounds=0)
         check_share(self, "algorithm", "max_failed_share")
-        if self.train_size is not None and not 2 <= self.train_size <= self.group_size:
-            raise ValueError(
-                f"algorithm.train_size is {self.train_size}; legal: 2 to group_size = "
-                f"{self.group_size}, or null"
-            )
+        if self.train_size is not None:
+            check_at_least(self, "algorithm", train_size=2)
         if not self.temperature > 0:
             raise ValueError(f"algorithm.temperature is {self.temperature}; it must be above 0")
         if self.advantage_scale not in SCALES:
