@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import typing
 from collections.abc import Iterator
@@ -167,6 +168,7 @@ def test_every_algorithm_takes_a_step(algorithm: str, monkeypatch: pytest.Monkey
         first_step=0,
         run_seed=0,
         on_step=lambda step, metrics: seen.append(metrics),
+        reference=copy.deepcopy(agent.model),
     )
     pool.close()
     assert num_changed(before, weights_of(agent)) > 10
@@ -186,6 +188,6 @@ def test_every_reward_tells_good_episodes_from_bad(reward: str) -> None:
     assert groups
     assert {f"reward/{name}" for name in config.reward.terms} <= metrics.keys()
     for group in groups:
-        right = np.array([episode.success for episode in group.episodes])
+        right = np.array([episode.success for episode in group.collected])
         if right.any() and not right.all():
             assert group.reward.total[right].min() > group.reward.total[~right].max() - 0.5
