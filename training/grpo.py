@@ -41,8 +41,8 @@ class GrpoConfig:
         groups_per_step: groups with signal in one step's batch, at least 1.
         group_size: episodes of one seed, at least 2.
         train_size: most members of each group that are trained on, at least 2: those whose rewards
-            vary most. None trains on all. Collecting is cheaper than learning, so more members than are trained
-            on buy contrast.
+            vary most. None trains on all. Collecting is cheaper than learning, so more members than
+            are trained on buy contrast.
         refill_rounds: how many times at most groups whose members all earned the same are replaced
             by groups of new seeds, 0 or more.
         temperature: of sampling, above 0.
