@@ -126,7 +126,7 @@ def spread_over_tokens(turn_advantages: np.ndarray, turn_index: np.ndarray) -> n
 def most_varied(rewards: np.ndarray, count: int) -> list[int]:
     """Indices, ascending, of the `count` rewards with the largest variance.
 
-    Such a subset is some of the highest and the rest of the lowest (arXiv 2504.13818, theorem 1),
+    Such a subset is some of the highest and the rest of the lowest (arXiv 2504.13818),
     so all splits are tried. Of equal subsets, the one with most of the highest is taken.
 
     Args:

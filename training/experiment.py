@@ -125,13 +125,17 @@ class Experiment:
         """All stages and all rows of the evaluation, then the summary."""
         if self.config.num_threads is not None:
             torch.set_num_threads(self.config.num_threads)
-        with self._stop.listening():
-            agent = self._make_agent()
-            self._evaluate_scripted()
-            self._cold_start(agent)
-            self._grpo(agent)
-            if self.config.continue_imitation:
-                self._sft_continued(agent)
+        try:
+            with self._stop.listening():
+                agent = self._make_agent()
+                self._evaluate_scripted()
+                self._cold_start(agent)
+                self._grpo(agent)
+                if self.config.continue_imitation:
+                    self._sft_continued(agent)
+        except BaseException:  # Ctrl-C too: whatever ended the run, its report stays a valid one
+            self._reporter.interrupted()
+            raise
         self._pool.close()
         self._reporter.finish()
 
@@ -251,7 +255,7 @@ class Experiment:
             if step % self.config.report_every == 0 or step == num_steps:
                 self._reporter.update()
             if stopping:
-                self._end_here(f"{stage} step {step}")
+                self._stop.stop(f"{stage} step {step}", self.run.path)
             clock = time.perf_counter()
 
         return on_step
@@ -273,11 +277,7 @@ class Experiment:
             )
         self._keep(row, episodes, summarise(episodes, self.config.reward))
         if self._stop.requested:
-            self._end_here(f"the evaluation of {row}")
-
-    def _end_here(self, where: str) -> None:
-        self._reporter.interrupted()
-        self._stop.stop(where, self.run.path)
+            self._stop.stop(f"the evaluation of {row}", self.run.path)
 
     def _keep(self, row: str, episodes: list[Episode], values: Row) -> None:
         for episode in episodes[: 4 * self.config.num_films]:
@@ -307,9 +307,7 @@ class Experiment:
     def _restore(self, stage: str, agent: Agent, learner: Learner) -> int:
         """Load a stage's newest checkpoint, if there is one. Returns the steps it has behind it."""
         latest = latest_checkpoint(self.run.checkpoints_path / stage)
-        if latest is None:
-            return 0
-        step = load_checkpoint(latest, agent.model, learner).step
+        step = 0 if latest is None else load_checkpoint(latest, agent.model, learner).step
         self.run.drop_after(step, stage)
         return step
 
