@@ -19,6 +19,7 @@ class PolicyConfig:
         blind: whether a model sees black pictures instead of the real ones.
         max_batch_size: most conversations that a model decodes side by side, at least 1.
         max_new_tokens: longest reply of a model in tokens, at least 1.
+        device: where a model lives: "cpu", "cuda" or "cuda:1".
     """
 
     kind: str = "expert"
@@ -28,6 +29,7 @@ class PolicyConfig:
     blind: bool = False
     max_batch_size: int = 64
     max_new_tokens: int = 96
+    device: str = "cpu"
 
     def check(self) -> None:
         """Raise `ValueError` naming the first field that is out of range."""

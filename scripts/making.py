@@ -25,8 +25,11 @@ def make_policy(config: PolicyConfig) -> Policy:
 
     assert config.path is not None  # checked with the configuration
     engine = EngineConfig(
-        max_batch_size=config.max_batch_size, max_new_tokens=config.max_new_tokens
+        max_batch_size=config.max_batch_size,
+        max_new_tokens=config.max_new_tokens,
+        device=config.device,
     )
+    engine.check()
     agent = load_agent(Path(config.path), engine)
     return agent.policy(temperature=config.temperature, blind=config.blind)
 

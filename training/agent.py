@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import nn
 
 from policies.chat import ChatFormat
@@ -38,17 +40,23 @@ class EngineConfig:
         max_new_tokens: longest reply in tokens, at least 1.
         deterministic: fixed batch shapes, so that results do not depend on what shares a batch;
             slower.
+        device: where the model lives: "cpu", "cuda" or "cuda:1".
     """
 
     max_batch_size: int = 64
     max_new_tokens: int = 96
     deterministic: bool = False
+    device: str = "cpu"
 
     def check(self) -> None:
         """Raise `ValueError` naming the first field that is out of range."""
         for name in ("max_batch_size", "max_new_tokens"):
             if getattr(self, name) < 1:
                 raise ValueError(f"engine.{name} is {getattr(self, name)}; it must be at least 1")
+        if not re.fullmatch(r"cpu|cuda(:\d+)?", self.device):
+            raise ValueError(f"engine.device is {self.device!r}; legal: cpu, cuda, cuda:<number>")
+        if self.device != "cpu" and not torch.cuda.is_available():
+            raise ValueError(f"engine.device is {self.device!r}; no CUDA here, so legal: cpu")
 
 
 @dataclass(kw_only=True)
@@ -103,7 +111,7 @@ def make_tiny_agent(
     """A new tiny model whose tokenizer knows the corpus's words. Same arguments, same bits."""
     texts = [*corpus, *(word for word in CHAT_WORDS for _ in range(max(1, len(corpus))))]
     tokenizer = make_tokenizer(texts, vocab_size, whole_words=find_whole_words(corpus))
-    model = make_tiny_model(config, tokenizer)
+    model = make_tiny_model(config, tokenizer).to(engine.device)
     return Agent(model=model, chat=ChatFormat(tokenizer, system_prompt=None), engine_config=engine)
 
 
@@ -121,7 +129,7 @@ def load_agent(directory: Path, engine: EngineConfig) -> Agent:
         )
     model, tokenizer = load_tiny(directory)
     chat = ChatFormat(tokenizer, system_prompt=None)
-    return Agent(model=model, chat=chat, engine_config=engine)
+    return Agent(model=model.to(engine.device), chat=chat, engine_config=engine)
 
 
 def mean_reply_length(samples: Sequence[Sample]) -> float:
