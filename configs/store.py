@@ -27,7 +27,17 @@ def register_training_schema(store: ConfigStore) -> None:
     try:
         from configs.train_schema import TrainScript
     except ModuleNotFoundError as error:
-        if error.name not in ("torch", "transformers", "tokenizers", "safetensors"):
-            raise
+        check_only_training_is_missing(error)
         return
     store.store(name="train_schema", node=TrainScript)
+
+
+def check_only_training_is_missing(error: ModuleNotFoundError) -> str:
+    """What to tell a user of the light install who asked for training.
+
+    Raises:
+        ModuleNotFoundError: `error` itself, where something else is missing.
+    """
+    if error.name not in ("torch", "transformers", "tokenizers", "safetensors"):
+        raise error
+    return f"this needs {error.name}, which the light install leaves out: pip install -e '.[train]'"

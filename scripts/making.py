@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from configs.schemas import RunConfig
+from configs.store import check_only_training_is_missing
 from policies.config import PolicyConfig
 from policies.interface import Policy
 from policies.scripted import ExpertPolicy, RandomPolicy
+from scripts.hydra_door import BadInputError
 from training.run_directory import RunDirectory, open_run_directory
 
 
@@ -21,8 +23,10 @@ def make_policy(config: PolicyConfig) -> Policy:
         return ExpertPolicy(config.style)
     if config.kind == "random":
         return RandomPolicy()
-    from training.agent import EngineConfig, load_agent
-
+    try:
+        from training.agent import EngineConfig, load_agent
+    except ModuleNotFoundError as missing:
+        raise BadInputError(check_only_training_is_missing(missing)) from missing
     assert config.path is not None  # checked with the configuration
     engine = EngineConfig(
         max_batch_size=config.max_batch_size,

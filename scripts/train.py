@@ -10,12 +10,17 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 
-from configs.train_schema import TrainScript
+from configs.store import check_only_training_is_missing
 from scripts.hydra_door import run_script
 from scripts.making import open_run
 from sims import make_env
-from training.experiment import Experiment
 from training.wandb_mirror import WandbMirror
+
+try:
+    from configs.train_schema import TrainScript
+    from training.experiment import Experiment
+except ModuleNotFoundError as missing:
+    sys.exit(f"train.py: {check_only_training_is_missing(missing)}")
 
 EXAMPLES = (
     "python scripts/train.py experiment=demo",
