@@ -12,6 +12,7 @@ import copy
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from statistics import median
 
 import torch
 
@@ -34,7 +35,8 @@ from training.seeding import task_seeds
 from training.sft import ExpertBatches, ImitationConfig, imitate
 from training.wandb_mirror import WandbMirror
 
-STAGES = ("cold_start", "grpo", "sft_continued")
+FEWEST_STEPS = 6
+"""Steps of imitation that continue a cold start, at least: five of warm-up and one more."""
 ROWS = ("random", "constant", "cold_start", "sft_continued", "grpo", "blind", "expert")
 
 
@@ -189,7 +191,10 @@ class Experiment:
         """The cold start, imitating on for about as long as reinforcement took."""
         num_steps = self._matching_steps()
         cold = self.config.cold_start
-        schedule = replace(cold.learner, schedule="cosine", total_steps=num_steps, warmup_steps=5)
+        warmup = FEWEST_STEPS - 1
+        schedule = replace(
+            cold.learner, schedule="cosine", total_steps=num_steps, warmup_steps=warmup
+        )
         config = replace(cold, num_steps=num_steps, learner=schedule)
         scratch = agent.learner(cold.learner)
         self._restore("cold_start", agent, scratch)
@@ -200,10 +205,16 @@ class Experiment:
         self._evaluate("sft_continued", lambda: self._greedy(agent))
 
     def _matching_steps(self) -> int:
-        """Imitation steps that take as long as reinforcement took, by this run's own clock."""
-        seconds = {phase: self._reporter.seconds(phase) for phase in ("cold_start", "grpo")}
-        per_step = seconds["cold_start"] / max(1, self.config.cold_start.num_steps)
-        return max(6, round(seconds["grpo"] / per_step)) if per_step else 6
+        """Imitation steps that take as long as reinforcement took, by this run's own clock.
+
+        A cold-start step counts with its median: the mean would hold against imitation whatever
+        else the machine was doing at times.
+        """
+        imitation = self._reporter.step_seconds("cold_start")
+        if not imitation:
+            return FEWEST_STEPS
+        reinforcement = sum(self._reporter.step_seconds("grpo"))
+        return max(FEWEST_STEPS, round(reinforcement / median(imitation)))
 
     def _imitate(
         self,

@@ -74,10 +74,10 @@ class Reporter:
         self.table = {name: filled[name] for name in order}
         write_atomic(self._table_path, json.dumps(self.table, indent=1))
 
-    def seconds(self, phase: str) -> float:
-        """Time spent in the optimizer steps of a phase [s]."""
+    def step_seconds(self, phase: str) -> list[float]:
+        """How long each optimizer step of a phase took, collecting its episodes included [s]."""
         lines = self._run.load_metrics()
-        return float(sum(line["seconds"] for line in lines if line.get("phase") == phase))
+        return [float(line["seconds"]) for line in lines if line.get("phase") == phase]
 
     def update(self) -> None:
         """Rewrite the report of a run that goes on."""
@@ -91,7 +91,7 @@ class Reporter:
     def finish(self) -> None:
         """Write the summary and the whole report."""
         phases = sorted({line["phase"] for line in self._run.load_metrics() if line.get("phase")})
-        figures = {f"seconds.{phase}": self.seconds(phase) for phase in phases}
+        figures = {f"seconds.{phase}": sum(self.step_seconds(phase)) for phase in phases}
         self._run.write_summary("train", figures, {"evaluation": self.table})
         self._write("finished", films=self._films(), figures=figures)
 
