@@ -139,7 +139,7 @@ def test_a_damaged_checkpoint(unfinished: Path, capsys) -> None:
 
 def test_a_run_that_broke_is_not_passed_off_as_a_result(unfinished: Path) -> None:
     assert not (unfinished / "summary.json").exists()
-    assert RunDirectory(unfinished).status == "running"
+    assert RunDirectory(unfinished).status == "interrupted"
 
 
 @pytest.mark.parametrize("name", NAMES)

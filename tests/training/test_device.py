@@ -32,7 +32,6 @@ def test_cuda_without_cuda_is_refused() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.render
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 def test_sampling_and_scoring_agree_on_a_gpu() -> None:
     agent = make_agent(max_new_tokens=24, device="cuda")
