@@ -93,7 +93,7 @@ class OcclusionEnv(gymnasium.Env[dict[str, Any], str]):
         )
         self._history.add(self._view, self._scene)
         self._turn, self._over = 0, False
-        truth = self._truth(kind="reset", choice=None, revealed=0)
+        truth = self._truth(kind="reset", choice=None)
         return self._observation(self._first_text()), self._info(success=False, truth=truth)
 
     def step(self, action: str) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
@@ -108,7 +108,7 @@ class OcclusionEnv(gymnasium.Env[dict[str, Any], str]):
         answer = self._options.answers.get(letter or "")
         deed = self._options.actions.get(letter or "")
         kind = "answer" if answer is not None else "action" if deed is not None else "invalid"
-        truth = self._truth(kind=kind, choice=letter, revealed=0)
+        truth = self._truth(kind=kind, choice=letter)
         note = explain_invalid(reply, self._options.texts) if letter is None else ""
         if deed is not None:
             truth.update(self._act(deed))
@@ -150,9 +150,13 @@ class OcclusionEnv(gymnasium.Env[dict[str, Any], str]):
         self._stage = None
 
     def _act(self, deed: Action) -> dict[str, Any]:
-        """Perform an action, look, and say what that revealed of what the question hinges on."""
+        """Perform an action, look, and say what that revealed of what the question hinges on.
+
+        Once the answer is proven, it hinges on nothing any more, and no look reveals anything.
+        """
         assert self._stage is not None
         history, question = self._history, self._task.question
+        open_question = history.known_answer() is None
         before = len(question.relevant(history.seen())), len(history.closed_columns())
         perform(deed, self._scene)
         self._view = self._stage.show(self._scene)
@@ -160,9 +164,10 @@ class OcclusionEnv(gymnasium.Env[dict[str, Any], str]):
         history.add(self._view, self._scene)
         found = len(question.relevant(history.seen())) - before[0]
         opened = before[1] - len(history.closed_columns())
+        revealed = found + opened if open_question else 0
         return {
-            "gained": found + opened > 0,
-            "num_revealed": found + opened,
+            "gained": revealed > 0,
+            "num_revealed": revealed,
             "num_closed": len(history.closed_columns()),
             "visible": self._visible(),
             "station": self._scene.station,
@@ -181,7 +186,7 @@ class OcclusionEnv(gymnasium.Env[dict[str, Any], str]):
                 return False
         return not self._view.examined
 
-    def _truth(self, *, kind: str, choice: str | None, revealed: int) -> dict[str, Any]:
+    def _truth(self, *, kind: str, choice: str | None) -> dict[str, Any]:
         return {
             "gold": self._task.gold,
             "gold_letter": self._options.letter_of(self._task.gold),
@@ -190,7 +195,7 @@ class OcclusionEnv(gymnasium.Env[dict[str, Any], str]):
             "kind": kind,
             "choice": choice,
             "gained": False,
-            "num_revealed": revealed,
+            "num_revealed": 0,
             "num_closed": len(self._history.closed_columns()),
             "visible": self._visible(),
             "station": self._scene.station,
