@@ -123,3 +123,18 @@ def test_wrong_configurations_are_refused_at_once():
 def test_unknown_ids_are_refused_with_a_near_one():
     with pytest.raises(gymnasium.error.NameNotFound, match="Did you mean: `Occlusion`"):
         sims.make_env(sims.EnvConfig(id="AVR/Oclusion-v0"))
+
+
+def test_nothing_is_gained_once_the_answer_is_proven():
+    env, opened = make_nursery(), 0
+    for seed in range(60):
+        _, info = env.reset(seed=seed)
+        if not info["truth"]["sufficient"]:
+            continue
+        closed = info["truth"]["num_closed"]
+        picks = [letter for letter, text in info["options"].items() if text.startswith("[Pick]")]
+        for letter in picks[:2]:
+            truth = env.step(f"<action>{letter}</action>")[4]["truth"]
+            assert (truth["gained"], truth["num_revealed"]) == (False, 0)
+        opened += closed - truth["num_closed"]
+    assert opened > 3, "there was something to open, and it was opened"
