@@ -226,12 +226,19 @@ class RunDirectory:
         summary = {
             "command": command,
             "seconds": round(self.elapsed_seconds, 1),
-            "peak_rss_mib": round(peak_rss_mib(), 1),
+            "peak_rss_mib": round(max(peak_rss_mib(), self._earlier_peak_mib()), 1),
             "figures": {k: _check_finite(float(v), f"figure {k!r}") for k, v in figures.items()},
             "tables": {name: _check_table(name, rows) for name, rows in tables.items()},
         }
         write_atomic(self.summary_path, json.dumps(summary, indent=1, allow_nan=False) + "\n")
         self.set_status("finished")
+
+    def _earlier_peak_mib(self) -> float:
+        """The peak memory of the run before it was resumed [MiB], 0 if it was not."""
+        earlier = self.path / "summary.previous.json"
+        if not earlier.exists():
+            return 0.0
+        return float(json.loads(earlier.read_text())["peak_rss_mib"])
 
 
 def _check_finite(value: float, what: str) -> float:

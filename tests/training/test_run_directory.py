@@ -162,3 +162,15 @@ def test_peak_memory_grows_with_what_is_held() -> None:
     before = peak_rss_mib()
     block = np.ones(2**25)  # 256 MiB
     assert peak_rss_mib() >= max(before, 256) and block.sum() == 2**25
+
+
+def test_a_resumed_run_keeps_the_peak_memory_it_had_before(tmp_path: Path) -> None:
+    run = open_run_directory(tmp_path / "run")
+    run.write_config("a: 1")
+    run.write_summary("train", {}, {})
+    before = json.loads(run.summary_path.read_text())
+    before["peak_rss_mib"] = 1e6
+    run.summary_path.write_text(json.dumps(before))
+    again = open_run_directory(tmp_path / "run", resume=True)
+    again.write_summary("train", {}, {})
+    assert json.loads(again.summary_path.read_text())["peak_rss_mib"] == 1e6
