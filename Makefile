@@ -14,7 +14,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 # Two cores: rendering in the caller's thread and one thread per test process beat every other split.
-TEST_ENV := LP_NUM_THREADS=0 OMP_NUM_THREADS=1 REQUIRE_RENDER=1
+TEST_ENV := LP_NUM_THREADS=0 OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1 REQUIRE_RENDER=1
 PYTEST   := $(TEST_ENV) $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
