@@ -61,6 +61,7 @@ def test_the_defaults_compose_and_pass(script: str) -> None:
 def test_every_option_composes_and_passes(script: str, choice: str) -> None:
     config, _ = load_config(script, SCRIPTS[script], [choice, *NEEDED.get(choice, [])])
     config.check()
+    assert type(config) is SCRIPTS[script]
 
 
 def test_every_yaml_file_is_offered_by_some_script() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ import torch
 
 from policies.chat import ChatFormat
 from policies.interface import Conversation, Observation
-from policies.tiny import TinyConfig, make_tiny_model, make_tokenizer
+from policies.tiny import make_tiny_model, make_tokenizer
+from tests.training.small_agent import SIZE
 
 CORPUS = (
     "turn left then grasp the red cube and look at the frame",
@@ -35,18 +37,7 @@ def tokenizer():
 @pytest.fixture(scope="session")
 def model(tokenizer):
     # Large weights, so that the distributions are far from uniform and depend on the pictures.
-    config = TinyConfig(
-        hidden_size=64,
-        num_layers=2,
-        num_heads=2,
-        num_key_value_heads=1,
-        intermediate_size=96,
-        vision_hidden_size=32,
-        vision_num_heads=2,
-        vision_intermediate_size=48,
-        initializer_range=0.3,
-        seed=3,
-    )
+    config = replace(SIZE, initializer_range=0.3, seed=3)
     return make_tiny_model(config, tokenizer)
 
 

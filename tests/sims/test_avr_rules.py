@@ -279,7 +279,7 @@ class TestTheExpert:
 class TestTheConfiguration:
     @pytest.mark.parametrize("config", [AvrConfig(), nursery_config()])
     def test_the_given_ones_are_legal(self, config):
-        config.check()
+        assert config.check() is None
 
     @pytest.mark.parametrize(
         ("settings", "message"),
