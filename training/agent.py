@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -130,8 +129,3 @@ def load_agent(directory: Path, engine: EngineConfig) -> Agent:
     model, tokenizer = load_tiny(directory)
     chat = ChatFormat(tokenizer, system_prompt=None)
     return Agent(model=model.to(engine.device), chat=chat, engine_config=engine)
-
-
-def mean_reply_length(samples: Sequence[Sample]) -> float:
-    """Tokens under the loss mask, per sample."""
-    return float(np.mean([sample.loss_mask.sum() for sample in samples]))
