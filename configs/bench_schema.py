@@ -18,11 +18,13 @@ class BenchScript:
         what: what is measured; sims is the only choice so far.
         run: where the figures go.
         seconds: process time spent on each case [s], above 0.
+        rounds: how often the cases take turns, the best of which counts, 1 or more.
     """
 
     what: str = "sims"
     run: RunConfig = field(default_factory=RunConfig)
     seconds: float = 3.0
+    rounds: int = 3
 
     def check(self) -> None:
         """Raise `ValueError` naming the first field that is out of range."""
@@ -30,4 +32,6 @@ class BenchScript:
             raise ValueError(f"what is {self.what!r}; legal: {', '.join(BENCHES)}")
         if not 0 < self.seconds < math.inf:  # also false for NaN
             raise ValueError(f"seconds is {self.seconds}; it must be above 0 and finite")
+        if self.rounds < 1:
+            raise ValueError(f"rounds is {self.rounds}; it must be 1 or more")
         self.run.check()

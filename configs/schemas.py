@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from omegaconf import MISSING
 
 from policies.config import PolicyConfig
+from sims.avr.benchmark import BenchmarkConfig
 from sims.config import EnvConfig
 from training.checks import check_at_least
 from training.evaluation import EvaluationConfig
@@ -75,28 +76,35 @@ class EvaluateScript:
     """Evaluation on held-out worlds.
 
     Attributes:
-        env: the environment.
+        env: the environment; a benchmark brings its own.
         policy: who is evaluated.
+        benchmark: a fixed list of questions to play in place of `evaluation`'s worlds; null for
+            none.
         run: where the results go.
         evaluation: which worlds, and how many.
         reward: what is summed up as reward.
         num_envs: episodes in flight at once, at least 1.
         seed: decides the policy's sampling noise.
+        save_pictures: whether the episodes that are kept hold their pictures too.
     """
 
     env: EnvConfig = MISSING
     policy: PolicyConfig = MISSING
+    benchmark: BenchmarkConfig | None = None
     run: RunConfig = field(default_factory=RunConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     reward: RewardConfig = field(default_factory=RewardConfig)
     num_envs: int = 32
     seed: int = 0
+    save_pictures: bool = False
 
     def check(self) -> None:
         """Raise `ValueError` naming the first field that is out of range."""
         check_at_least(self, num_envs=1, seed=0)
         for part in (self.env, self.policy, self.run, self.evaluation, self.reward):
             part.check()
+        if self.benchmark is not None:
+            self.benchmark.check()
 
 
 @dataclass(kw_only=True)

@@ -5,21 +5,46 @@ from __future__ import annotations
 from hydra.core.config_store import ConfigStore
 
 from configs.bench_schema import BenchScript
+from configs.benchmark_schema import BuildBenchmarkScript, CheckGuessingScript
+from configs.check_belief_schema import CheckBeliefScript
+from configs.clevr_schema import ClevrScript
+from configs.gallery_schema import GalleryScript
+from configs.generate_schema import GenerateScript
+from configs.play_schema import PlayScript
 from configs.schemas import EvaluateScript, RecordScript, RolloutScript
 from policies.config import PolicyConfig
+from sims.avr.benchmark import BenchmarkConfig
 from sims.config import AvrEnvConfig
+from training.traces import TraceConfig
 
 
-def register_schemas() -> None:
-    """Make every schema known to Hydra. Doing so twice changes nothing."""
+def register_schemas(config_name: str | None = None) -> None:
+    """Make the schemas known to Hydra. Doing so twice changes nothing.
+
+    Args:
+        config_name: the primary file. Those of `train.yaml` and `probe.yaml` are registered for
+            these alone, since it takes seconds to import PyTorch; None registers all.
+    """
     store = ConfigStore.instance()
     store.store(name="rollout_schema", node=RolloutScript)
     store.store(name="evaluate_schema", node=EvaluateScript)
     store.store(name="record_schema", node=RecordScript)
     store.store(name="bench_schema", node=BenchScript)
+    store.store(name="generate_schema", node=GenerateScript)
+    store.store(name="play_schema", node=PlayScript)
+    store.store(name="gallery_schema", node=GalleryScript)
+    store.store(name="clevr_schema", node=ClevrScript)
+    store.store(name="check_belief_schema", node=CheckBeliefScript)
+    store.store(name="build_benchmark_schema", node=BuildBenchmarkScript)
+    store.store(name="check_guessing_schema", node=CheckGuessingScript)
+    store.store(group="benchmark", name="_benchmark_schema", node=BenchmarkConfig)
     store.store(group="env", name="_avr_schema", node=AvrEnvConfig)
     store.store(group="policy", name="_policy_schema", node=PolicyConfig)
-    register_training_schema(store)
+    store.store(group="dataset", name="_trace_schema", node=TraceConfig)
+    if config_name in (None, "train"):
+        register_training_schema(store)
+    if config_name in (None, "probe"):
+        register_probe_schema(store)
 
 
 def register_training_schema(store: ConfigStore) -> None:
@@ -30,6 +55,16 @@ def register_training_schema(store: ConfigStore) -> None:
         check_only_training_is_missing(error)
         return
     store.store(name="train_schema", node=TrainScript)
+
+
+def register_probe_schema(store: ConfigStore) -> None:
+    """The schema of `probe.yaml`, where PyTorch is installed."""
+    try:
+        from configs.probe_schema import ProbeScript
+    except ModuleNotFoundError as error:
+        check_only_training_is_missing(error)
+        return
+    store.store(name="probe_schema", node=ProbeScript)
 
 
 def check_only_training_is_missing(error: ModuleNotFoundError) -> str:

@@ -103,6 +103,21 @@ class Conversation:
         return len(self.outputs)
 
 
+class UnansweredError(RuntimeError):
+    """A policy has no output for some conversations of a batch; the others need not suffer for it.
+
+    Args:
+        outcomes: per conversation of the batch, in order: its output, or why there is none.
+    """
+
+    def __init__(self, outcomes: Sequence[PolicyOutput | Exception]) -> None:
+        errors = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+        super().__init__(
+            f"{len(errors)} of {len(outcomes)} conversations got no reply. The first: {errors[0]}"
+        )
+        self.outcomes = tuple(outcomes)
+
+
 @runtime_checkable
 class Policy(Protocol):
     """Anything that acts. Chunk playback, retries and recording are wrappers or observers
@@ -116,7 +131,11 @@ class Policy(Protocol):
         """Forget what is kept for these conversations: they are about to start, or are over."""
 
     def act(self, conversations: Sequence[Conversation]) -> list[PolicyOutput]:
-        """Answer every conversation, in order. Always batched."""
+        """Answer every conversation, in order. Always batched.
+
+        Raises:
+            UnansweredError: where only some cannot be answered. Any other exception is about all.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

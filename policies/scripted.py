@@ -44,7 +44,9 @@ class ExpertPolicy:
 
 
 class RandomPolicy:
-    """Answers at once with one of the question's lettered options, each as likely as the others."""
+    """Replies with one of the lettered options now on offer, answer or action, each as likely as
+    the others.
+    """
 
     privileged = False
 
@@ -52,21 +54,22 @@ class RandomPolicy:
         """Nothing is kept."""
 
     def act(self, conversations: Sequence[Conversation]) -> list[PolicyOutput]:
-        """`<answer>X</answer>` for each, X an option in the text of its first observation.
+        """`<answer>X</answer>` for each, X an option of the last list in its observations.
 
         The noise comes from the conversation's keys, so equal conversations get equal answers.
 
         Raises:
-            ValueError: where the first observation lists no options.
+            ValueError: where no observation lists options.
         """
         return [PolicyOutput(text=self._reply(conversation)) for conversation in conversations]
 
     def _reply(self, conversation: Conversation) -> str:
-        letters = list(list_options(conversation.observations[0].text))
+        lists = (list_options(obs.text) for obs in reversed(conversation.observations))
+        letters = list(next((options for options in lists if options), {}))
         if not letters:
             raise ValueError(
                 f"conversation {conversation.conversation_id!r}: no lettered options such as "
-                "'A. red' in the first observation, so there is nothing to choose from"
+                "'A. red' in any observation, so there is nothing to choose from"
             )
         choice = make_generator(make_noise_key(conversation)).integers(len(letters))
         return f"<answer>{letters[choice]}</answer>"

@@ -1,16 +1,16 @@
 """Measure how fast the simulations are, beside MuJoCo's default settings.
 
-Rates are per second of process time, so that another process on the machine disturbs them less; a
-fifth of that time may still be its doing. Writes runs/bench/summary.json.
+Rates are per second of process time, and durations are process time, so that another process on the
+machine disturbs them less; a fifth of that time may still be its doing. Writes
+runs/bench/summary.json.
 """
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
-import itertools
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import gymnasium
 import numpy as np
@@ -18,79 +18,102 @@ import numpy as np
 from configs.bench_schema import BenchScript
 from scripts.hydra_door import run_script
 from scripts.making import open_run
-from sims.avr.bench_scene import NUM_COLUMNS, default_look, ten_objects
-from sims.avr.config import AvrConfig, nursery_config
-from sims.avr.env import OcclusionEnv
-from sims.avr.stage import Stage
+from sims.avr.bench_cases import SIZE, Case, avr_cases, timed
+from sims.avr.bench_scene import default_look, make_scenes
+from sims.avr.scene_types import KINDS
+from sims.avr.sight import Box, look
+from sims.rendering import RenderSettings
 
 EXAMPLES = ("python scripts/bench.py sims", "python scripts/bench.py sims seconds=1")
-SIZE = 224
-NUM_ROUNDS = 3
+RATE, DURATION = "_per_core_second", "_ms"
 TARGETS = {
     "ours.observation_shadow_per_core_second": 130.0,
-    "ours.observation_per_core_second": 300.0,
-    "ours.reset_per_core_second": 150.0,
+    "ours.reset_occlusion_per_core_second": 80.0,
+    "ours.reset_stack_per_core_second": 80.0,
+    "ours.reset_composite_per_core_second": 80.0,
+    "ours.reset_nursery_per_core_second": 250.0,
+    "ours.expected_gains_ms": 1.5,
 }
+"""What is asked for: rates of at least, durations of at most."""
 
 
 def main(config: BenchScript, config_yaml: str) -> None:
     """Measure every case and write the figures."""
     run = open_run(config.run, config_yaml)
-    figures = measure_all(sims_cases(), config.seconds)
-    for name, rate in figures.items():
-        target = f"   (target: {TARGETS[name]:.0f})" if name in TARGETS else ""
-        print(f"{name:<58} {rate:8.1f}{target}")
+    check_agreement()
+    figures = measure_all({**avr_cases(), **peer_cases()}, config.seconds, rounds=config.rounds)
+    figures |= shares(figures)
+    for name, figure in figures.items():
+        print(f"{name:<58} {figure:8.2f}{describe_target(name)}")
     run.write_summary("bench sims", figures, {})
     print(f"Results: {run.summary_path}")
 
 
-def sims_cases() -> dict[str, Callable[[], object]]:
-    """Name -> one call of what is measured. Raises where two ways of rendering disagree."""
-    scene = ten_objects()
-    stages = [
-        Stage(SIZE, SIZE, shadows=shadows, num_columns=NUM_COLUMNS) for shadows in (True, False)
-    ]
-    by_default = default_look(stages[0], scene, SIZE, SIZE)
-    check_agreement(stages[0].show(scene).boxes, by_default()[1], stages[0].first_slot_geom)
-    cases = {
-        "ours.observation_shadow_per_core_second": lambda: stages[0].show(scene),
-        "ours.observation_per_core_second": lambda: stages[1].show(scene),
-        "ours.reset_per_core_second": make_resetter(AvrConfig(shadows=False)),
-        "ours.reset_shadow_per_core_second": make_resetter(AvrConfig()),
-        "ours.reset_nursery_per_core_second": make_resetter(nursery_config()),
-        "mujoco_default.observation_per_core_second": by_default,
+def describe_target(name: str) -> str:
+    """What is asked for, in words; nothing where nothing is."""
+    if name not in TARGETS:
+        return ""
+    bound = "at most" if name.endswith(DURATION) else "at least"
+    return f"   (target: {bound} {TARGETS[name]:g})"
+
+
+def shares(figures: Mapping[str, float]) -> dict[str, float]:
+    """What the belief costs beside the rendering, and the settling in a reset [%]."""
+    reset_ms = np.mean([1000 / figures[f"ours.reset_{kind}{RATE}"] for kind in KINDS])
+    rendering_ms = figures["ours.rendering_ms"]
+    return {
+        "ours.belief_percent_of_rendering": 100 * figures["ours.belief_ms"] / rendering_ms,
+        "ours.settling_percent_of_reset": 100 * figures["ours.settling_ms"] / float(reset_ms),
     }
-    if importlib.util.find_spec("gymnasium_robotics"):
-        try:
-            cases["gymnasium_robotics.fetch_frame_per_core_second"] = make_fetch_camera()
-        except Exception as error:  # it does not work with every version of MuJoCo
-            print(f"gymnasium-robotics is left out: {type(error).__name__} {error}".rstrip())
+
+
+def check_agreement() -> None:
+    """Require that our rendering and MuJoCo's default one see the same bodies at the same places.
+
+    Raises:
+        AssertionError: where they do not.
+    """
+    scene = make_scenes()[0]
+    boxes = look(scene.world, RenderSettings(height=SIZE, width=SIZE)).boxes
+    ids = default_look(scene, SIZE, SIZE)()[1]
+    compare_boxes(boxes, {name: ids == scene.world.model.body(name).id for name in boxes})
+
+
+def compare_boxes(boxes: Mapping[str, Box], masks: Mapping[str, np.ndarray]) -> None:
+    """Require that boxes (by one renderer) fit masks (by another) to a pixel.
+
+    Args:
+        boxes: body -> (x0, y0, x1, y1) [px].
+        masks: body -> where it is seen, bool (H, W).
+
+    Raises:
+        AssertionError: naming the body where they do not.
+    """
+    for name, box in boxes.items():
+        rows, columns = np.nonzero(masks[name])
+        if not len(rows):
+            raise AssertionError(f"{name} is seen by ours alone")
+        other = tuple(map(int, (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)))
+        if np.abs(np.subtract(box, other)).max() > 1:
+            raise AssertionError(f"{name} is at {box} by ours and at {other} by default")
+
+
+def peer_cases() -> dict[str, Case]:
+    """A frame of each peer that is installed and works with this version of MuJoCo."""
+    makers = {"gymnasium_robotics": make_fetch_camera, "robosuite": make_lift_camera}
+    cases: dict[str, Case] = {}
+    for peer, make in makers.items():
+        if importlib.util.find_spec(peer):
+            try:
+                cases[f"{peer}.frame{RATE}"] = as_case(make())
+            except Exception as error:  # none of them works with every version
+                print(f"{peer} is left out: {type(error).__name__} {error}".rstrip())
     return cases
 
 
-def check_agreement(
-    boxes: tuple[tuple[int, int, int, int] | None, ...], ids: np.ndarray, first_geom: int
-) -> None:
-    """Require that two renderers see the same objects at the same places.
-
-    Args:
-        boxes: (x0, y0, x1, y1) [px] per object, by ours.
-        ids: geom ids by the other, (H, W).
-        first_geom: the geom of the first object.
-    """
-    for index, box in enumerate(boxes):
-        rows, columns = np.nonzero(ids == first_geom + index)
-        if box is None or not len(rows):
-            raise AssertionError(f"object {index} is not seen by both renderers")
-        other = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-        if np.abs(np.subtract(box, other)).max() > 1:
-            raise AssertionError(f"object {index} is at {box} by ours and at {other} by default")
-
-
-def make_resetter(config: AvrConfig) -> Callable[[], object]:
-    """A function that resets one environment to the next seed."""
-    env, seeds = OcclusionEnv(config), itertools.count()
-    return lambda: env.reset(seed=next(seeds))
+def as_case(call: Callable[[], object]) -> Case:
+    """A case of which one call is one unit."""
+    return lambda: (timed(call), 1)
 
 
 def make_fetch_camera() -> Callable[[], object]:
@@ -101,23 +124,46 @@ def make_fetch_camera() -> Callable[[], object]:
     return env.render
 
 
-def measure_all(cases: dict[str, Callable[[], object]], seconds: float) -> dict[str, float]:
-    """Calls per second of process time: of each case the best of `NUM_ROUNDS` rounds in turn."""
-    rates: dict[str, list[float]] = {name: [] for name in cases}
-    for _ in range(NUM_ROUNDS):
-        for name, call in cases.items():
-            rates[name].append(measure(call, seconds / NUM_ROUNDS))
-    return {name: max(values) for name, values in rates.items()}
+def make_lift_camera() -> Callable[[], object]:
+    """A function that renders one frame of robosuite's Lift with a Panda arm."""
+    env = importlib.import_module("robosuite").make(
+        "Lift",
+        robots="Panda",
+        has_renderer=False,
+        has_offscreen_renderer=True,
+        use_camera_obs=True,
+        camera_heights=SIZE,
+        camera_widths=SIZE,
+    )
+    env.reset()
+    return lambda: env.sim.render(width=SIZE, height=SIZE, camera_name="agentview")
 
 
-def measure(call: Callable[[], object], seconds: float) -> float:
-    """Calls per second of process time, after one that warms up."""
-    call()
-    count, start = 0, time.process_time()
-    while (spent := time.process_time() - start) < seconds:
-        call()
-        count += 1
-    return count / spent
+def measure_all(cases: Mapping[str, Case], seconds: float, *, rounds: int) -> dict[str, float]:
+    """The figure of each case, by its name's unit: the best of some rounds in turn.
+
+    Args:
+        cases: name -> case.
+        seconds: process time to spend on each case.
+        rounds: how many.
+    """
+    means: dict[str, list[float]] = {name: [] for name in cases}
+    for case in cases.values():
+        case()  # warms up
+    for _ in range(rounds):
+        for name, case in cases.items():
+            means[name].append(measure(case, seconds / rounds))
+    best = {name: min(values) for name, values in means.items()}
+    return {name: 1000 * s if name.endswith(DURATION) else 1 / s for name, s in best.items()}
+
+
+def measure(case: Case, seconds: float) -> float:
+    """The process time that one unit of a case takes [s], from `seconds` of them or more."""
+    spent, count = 0.0, 0
+    while spent < seconds or not count:
+        more_seconds, more_units = case()
+        spent, count = spent + more_seconds, count + more_units
+    return spent / count
 
 
 def run(arguments: list[str]) -> int:

@@ -74,7 +74,7 @@ def run_script(
     script = Path(sys.modules[main.__module__].__file__ or "script").name
     try:
         if "--help" in arguments or "-h" in arguments:
-            register_schemas()
+            register_schemas(config_name)
             print(help_text(main, config_name, schema, examples, config_dir))
             return EXIT_OK
         config, config_yaml = load_config(config_name, schema, arguments, config_dir)
@@ -96,11 +96,11 @@ def run_script(
         return EXIT_BAD_INPUT
 
 
-def register_schemas() -> None:
-    """Make the dataclass schemas known to Hydra. Doing so twice changes nothing."""
+def register_schemas(config_name: str) -> None:
+    """Make the schemas that a primary file needs known to Hydra. Doing so twice changes nothing."""
     from configs.store import register_schemas as register
 
-    register()
+    register(config_name)
 
 
 def load_config(
@@ -114,7 +114,7 @@ def load_config(
     Raises:
         BadInputError: anything is wrong with the command line, a YAML file or a value.
     """
-    register_schemas()
+    register_schemas(config_name)
     overrides = check_arguments(arguments)
     try:
         with initialize_config_dir(str(Path(config_dir).resolve()), version_base="1.3"):

@@ -7,6 +7,8 @@ from pathlib import Path
 from configs.schemas import RunConfig
 from configs.store import check_only_training_is_missing
 from policies.config import PolicyConfig
+from policies.endpoint import EndpointPolicy, TokenPrices, load_api_key
+from policies.engines.openai_http import ChatClient
 from policies.interface import Policy
 from policies.scripted import ExpertPolicy, RandomPolicy
 from scripts.hydra_door import BadInputError
@@ -18,11 +20,14 @@ def make_policy(config: PolicyConfig) -> Policy:
 
     Raises:
         FileNotFoundError: where `policy.path` holds no model.
+        ValueError: where an endpoint's key is not in the environment.
     """
     if config.kind == "expert":
         return ExpertPolicy(config.style)
     if config.kind == "random":
         return RandomPolicy()
+    if config.kind == "openai":
+        return make_endpoint_policy(config)
     try:
         from training.agent import EngineConfig, load_agent
     except ModuleNotFoundError as missing:
@@ -36,6 +41,41 @@ def make_policy(config: PolicyConfig) -> Policy:
     engine.check()
     agent = load_agent(Path(config.path), engine)
     return agent.policy(temperature=config.temperature, blind=config.blind)
+
+
+def make_endpoint_policy(config: PolicyConfig) -> EndpointPolicy:
+    """A policy behind an OpenAI-compatible endpoint. Sends nothing yet.
+
+    Raises:
+        ValueError: where the key is not in the environment.
+    """
+    assert config.base_url is not None  # checked with the configuration, and so is the next one
+    assert config.model is not None
+    client = ChatClient(
+        config.base_url,
+        api_key=load_api_key(config.api_key_env, config.base_url),
+        max_retries=config.max_retries,
+        timeout_seconds=config.timeout_seconds,
+    )
+    prices = None
+    if config.prompt_price is not None and config.completion_price is not None:
+        prices = TokenPrices(
+            prompt=config.prompt_price,
+            completion=config.completion_price,
+            cached=config.cached_price,
+        )
+    return EndpointPolicy(
+        client,
+        model=config.model,
+        max_new_tokens=config.max_new_tokens,
+        temperature=config.temperature,
+        max_concurrency=config.max_concurrency,
+        system_prompt=config.system_prompt,
+        blind=config.blind,
+        image_detail=config.image_detail,
+        extra_body=config.extra_body,
+        prices=prices,
+    )
 
 
 def open_run(config: RunConfig, config_yaml: str) -> RunDirectory:

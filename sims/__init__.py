@@ -12,7 +12,12 @@ from sims.conformance import check_environment  # noqa: E402
 
 __all__ = ["check_environment", "make_env"]
 
-register(id="AVR/Occlusion-v0", entry_point="sims.avr.env:OcclusionEnv")
+for _kind in ("occlusion", "stack", "composite"):
+    register(
+        id=f"AVR/{_kind.title()}-v0",
+        entry_point="sims.avr.env:AvrEnv",
+        kwargs={"scene_kind": _kind},
+    )
 
 
 def make_env(config: EnvConfig) -> gymnasium.Env:

@@ -71,6 +71,7 @@ def choose_gl_backend() -> str:
     return backend
 
 
+@lru_cache(maxsize=1)
 def import_mujoco() -> ModuleType:
     """MuJoCo, imported with a headless GL back end chosen."""
     choose_gl_backend()
@@ -88,9 +89,12 @@ class SceneRenderer:
     Args:
         model: gives the light, texture and quality settings of the context.
         settings: size and shadows.
+        max_geoms: most geoms that a model to be shown may have; None takes those of `model`.
     """
 
-    def __init__(self, model: mujoco.MjModel, settings: RenderSettings) -> None:
+    def __init__(
+        self, model: mujoco.MjModel, settings: RenderSettings, max_geoms: int | None = None
+    ) -> None:
         mj = import_mujoco()
         self._mj, self.settings, self._owner = mj, settings, _this_thread()
         model.vis.global_.offheight, model.vis.global_.offwidth = settings.height, settings.width
@@ -103,7 +107,7 @@ class SceneRenderer:
             raise RenderingUnavailableError(f"{type(error).__name__}: {error}") from error
         self._context = mj.MjrContext(model, mj.mjtFontScale.mjFONTSCALE_100)
         mj.mjr_setBuffer(mj.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
-        self._scene = mj.MjvScene(model, maxgeom=model.ngeom + 8)
+        self._scene = mj.MjvScene(model, maxgeom=(max_geoms or model.ngeom) + 8)
         self._option, self._truth_option = mj.MjvOption(), mj.MjvOption()
         self._truth_option.geomgroup[BACKDROP_GROUP] = 0
         self._geom_objtype = int(mj.mjtObj.mjOBJ_GEOM)
@@ -118,18 +122,31 @@ class SceneRenderer:
         self._scene.flags[getattr(self._mj.mjtRndFlag, name)] = value
 
     def render(
-        self, model: mujoco.MjModel, data: mujoco.MjData, camera: int = 0
+        self,
+        model: mujoco.MjModel,
+        data: mujoco.MjData,
+        camera: int = 0,
+        *,
+        labels: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """One picture and its ground truth.
 
+        Args:
+            model, data: what is shown.
+            camera: id of the camera.
+            labels: what the segmentation says for each geom, int16 (`ngeom` + 1,), the last for
+                the background; None for its id, and -1 for the background.
+
         Returns:
-            The picture, uint8 (H, W, 3), and the segmentation, int16 (H, W): the geom id at each
-            pixel, -1 for the background and for geoms of `BACKDROP_GROUP`. Both are fresh arrays.
+            The picture, uint8 (H, W, 3), and the segmentation, int16 (H, W): the label of the geom
+            at each pixel. Geoms of `BACKDROP_GROUP` are background. Both are fresh arrays.
         """
         self._gl.make_current()
         self._camera.fixedcamid = camera
         picture = np.ascontiguousarray(self._draw(model, data, truth=False))
-        return picture, self._geom_ids(self._draw(model, data, truth=True))
+        if labels is None:
+            labels = np.append(np.arange(model.ngeom, dtype=np.int16), np.int16(-1))
+        return picture, self._labels(self._draw(model, data, truth=True), labels)
 
     def _draw(self, model: mujoco.MjModel, data: mujoco.MjData, *, truth: bool) -> np.ndarray:
         """Pixels of the picture, or those that code its segmentation; top row first."""
@@ -144,16 +161,18 @@ class SceneRenderer:
         self._mj.mjr_readPixels(pixels, None, self._rect, self._context)
         return pixels[::-1]  # GL counts rows from the bottom
 
-    def _geom_ids(self, pixels: np.ndarray) -> np.ndarray:
-        """Pixels that code segment id + 1 (0 for the background) in their bytes -> geom ids."""
-        table = np.full(self._scene.ngeom + 1, -1, dtype=np.int16)
+    def _labels(self, pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Labels of the geoms at pixels that code segment id + 1, 0 for the background, in their
+        bytes.
+        """
+        table = np.full(self._scene.ngeom + 1, labels[-1], dtype=np.int16)
         for geom in self._scene.geoms[: self._scene.ngeom]:
             if geom.segid >= 0 and geom.objtype == self._geom_objtype:
-                table[geom.segid + 1] = geom.objid
+                table[geom.segid + 1] = labels[geom.objid]
         if len(table) <= 256:  # the first byte says it all
             return np.take(table, pixels[..., 0])
         codes = pixels.astype(np.int32)
-        return table[codes[..., 0] + (codes[..., 1] << 8) + (codes[..., 2] << 16)]
+        return np.take(table, codes[..., 0] + (codes[..., 1] << 8) + (codes[..., 2] << 16))
 
     def gl_renderer_name(self) -> str:
         """What draws: the driver's `GL_RENDERER`, so that a fall-back to software is seen."""
@@ -187,12 +206,16 @@ def _close_at_exit(reference: weakref.ref[SceneRenderer]) -> None:
 
 @lru_cache(maxsize=8)
 def _shared_renderer(
-    structure: str, settings: RenderSettings, owner: tuple[int, int]
+    structure: str, settings: RenderSettings, max_geoms: int | None, owner: tuple[int, int]
 ) -> SceneRenderer:
     mj = import_mujoco()
-    return SceneRenderer(mj.MjModel.from_xml_string(structure), settings)
+    return SceneRenderer(mj.MjModel.from_xml_string(structure), settings, max_geoms)
 
 
-def shared_renderer(structure: str, settings: RenderSettings) -> SceneRenderer:
-    """This thread's renderer for models compiled from the XML text `structure`."""
-    return _shared_renderer(structure, settings, _this_thread())
+def shared_renderer(
+    structure: str, settings: RenderSettings, max_geoms: int | None = None
+) -> SceneRenderer:
+    """This thread's renderer for models with the textures of the XML text `structure`, and with at
+    most `max_geoms` geoms (None: as many as it has).
+    """
+    return _shared_renderer(structure, settings, max_geoms, _this_thread())

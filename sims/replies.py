@@ -21,16 +21,23 @@ def find_choice(reply: str, options: Mapping[str, str]) -> str | None:
         reply: any text at all.
         options: letter -> option text.
     """
-    spoken = reply.rpartition("</think>")[2]
-    contents = [match.group(2) for match in _TAG.finditer(spoken)]
-    if not contents:
+    spoken = find_tag(reply)
+    if spoken is None:
         return None
-    letter = _LETTER.match(contents[-1])
+    letter = _LETTER.match(spoken[1])
     if letter and letter.group(1).upper() in options:
         return letter.group(1).upper()
-    written = contents[-1].strip().casefold()
+    written = spoken[1].strip().casefold()
     matches = [key for key, text in options.items() if text.casefold() == written]
     return matches[0] if len(matches) == 1 else None
+
+
+def find_tag(reply: str) -> tuple[str, str] | None:
+    """The last closed tag outside the thinking, as ("answer" or "action", what it holds); None
+    where there is none.
+    """
+    tags = _TAG.findall(reply.rpartition("</think>")[2])
+    return tags[-1] if tags else None
 
 
 def explain_invalid(reply: str, options: Mapping[str, str]) -> str:

@@ -37,7 +37,7 @@ def test_every_script_command_composes(command: str, capsys) -> None:
     name = Path(script).stem
     assert (ROOT / script).is_file()
     assert call(name, *arguments, "--show-config") == 0
-    assert "run:" in capsys.readouterr().out
+    assert "env:" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("target", TARGETS)

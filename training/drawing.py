@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -21,6 +22,9 @@ BAD = (240, 113, 105)
 BAD_CARD = (66, 34, 35)
 
 Color = tuple[int, int, int]
+
+FINENESS = 4
+"""How many times finer than the picture's pixels smooth shapes are drawn."""
 
 LONGEST_TEXT = 2000
 """Characters of one text that are looked at; far more than any panel can show."""
@@ -149,6 +153,30 @@ class Canvas:
         """
         shown = ellipsis(text, size, width)
         self.draw.text((x, y), shown, font=font(size), fill=color, anchor=anchor)
+
+    def smooth(
+        self,
+        box_xyxy: tuple[int, int, int, int],
+        paint: Callable[[ImageDraw.ImageDraw, Callable[..., list[float]]], None],
+    ) -> None:
+        """Draw shapes inside a box with smooth edges; what they leave uncovered stays as it is.
+
+        Args:
+            box_xyxy: whole pixels.
+            paint: called with a drawing that is `FINENESS` times finer, and with a function that
+                turns a flat list of coordinates x, y, x, y ... of this canvas into that drawing's.
+        """
+        left, top, right, bottom = box_xyxy
+        size = (right - left, bottom - top)
+        fine = self.image.crop(box_xyxy).resize(
+            (size[0] * FINENESS, size[1] * FINENESS), Image.Resampling.NEAREST
+        )
+
+        def place(*xy: float) -> list[float]:
+            return [(v - (top if i % 2 else left)) * FINENESS for i, v in enumerate(xy)]
+
+        paint(ImageDraw.Draw(fine), place)
+        self.image.paste(fine.resize(size, Image.Resampling.BOX), (left, top))
 
     def paragraph(
         self,

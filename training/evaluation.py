@@ -1,23 +1,21 @@
-"""Evaluation on held-out worlds: CLEVR-AVR's three metrics, turns and reward, each with a
-standard error.
-"""
+"""Evaluation on held-out worlds, and its main numbers."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from policies.interface import Conversation, Policy
 from policies.replies import list_options
+from training import avr_metrics
+from training.avr_metrics import Row
 from training.checks import check_at_least, check_share
 from training.episode import Episode
 from training.rewards.compose import RewardConfig, reward_group
 from training.rollout import EpisodeSpec, LocalPool, OnEpisode, check_failures, collect_episodes
 from training.seeding import check_held_out
 from training.statistics import mean_stderr
-
-Row = dict[str, dict[str, float | int | None]]
 
 
 @dataclass(kw_only=True)
@@ -56,62 +54,85 @@ def evaluate(
     max_failed_share: float = 0.02,
     on_episode: OnEpisode | None = None,
 ) -> list[Episode]:
-    """One episode per held-out seed.
+    """One episode per held-out seed; see `evaluate_specs`."""
+    return evaluate_specs(
+        pool,
+        policy,
+        [EpisodeSpec(seed=seed) for seed in seeds],
+        sampling_seed=sampling_seed,
+        max_failed_share=max_failed_share,
+        on_episode=on_episode,
+    )
+
+
+def evaluate_specs(
+    pool: LocalPool,
+    policy: Policy,
+    specs: Sequence[EpisodeSpec],
+    *,
+    done: Mapping[int, Episode] | None = None,
+    sampling_seed: int = 0,
+    max_failed_share: float = 0.02,
+    on_episode: OnEpisode | None = None,
+) -> list[Episode]:
+    """One episode per spec, in their order.
+
+    Args:
+        pool: where the environments come from.
+        policy: who is evaluated.
+        specs: held-out worlds, no seed twice.
+        done: seed -> episode, of those that were played before and are not played again.
+        sampling_seed: the run's seed of the policy's sampling noise.
+        max_failed_share: the evaluation stops as soon as more than this share of all specs failed.
+        on_episode: called with every episode that is played, as it finishes.
 
     Raises:
-        ValueError: where a seed is a training seed.
+        ValueError: where a seed is a training seed, or comes twice.
         TooManyFailuresError: where too many episodes failed.
     """
-    check_held_out(list(seeds))
-    specs = [EpisodeSpec(seed=seed) for seed in seeds]
-    episodes = collect_episodes(
-        pool, policy, specs, sampling_seed=sampling_seed, on_episode=on_episode
-    )
-    check_failures(episodes, max_failed_share)
-    return episodes
+    seeds = [spec.seed for spec in specs]
+    check_held_out(seeds)
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("a seed comes twice among the worlds to evaluate on")
+    episodes = {seed: done[seed] for seed in seeds if done and seed in done}
+    failed: list[Episode] = []
+
+    def take(episode: Episode) -> None:
+        episodes[episode.seed] = episode
+        if on_episode is not None:
+            on_episode(episode)
+        if episode.failure is not None:
+            failed.append(episode)
+            check_failures(failed, max_failed_share, num_planned=len(specs))
+
+    waiting = [spec for spec in specs if spec.seed not in episodes]
+    collect_episodes(pool, policy, waiting, sampling_seed=sampling_seed, on_episode=take)
+    return [episodes[seed] for seed in seeds]
 
 
 def summarise(episodes: Sequence[Episode], reward: RewardConfig) -> Row:
-    """A table row: metric -> mean, standard error and n.
+    """A table row: metric -> mean, standard error and n; see `training.avr_metrics`.
 
-    `acc_fa`: share of right final answers. `acc_isj`: share of episodes whose first reply judged
-        rightly
-    whether the first view suffices (an action if it does not, an answer if it does; a reply that
-    chose nothing is wrong). `igr`: of all decisions to be made about looking (every action, and
-    every answer or void reply given while what was seen did not suffice), the share that gained
-    information; n counts those decisions. All three as in CLEVR-AVR (arXiv 2510.21111); the
-    denominator of `igr` is our reading.
+    `acc_fa`, `turns` and `reward` always; `acc_isj` and `igr` where the worlds say what suffices.
+    Failed episodes are left out.
     """
     whole = [episode for episode in episodes if episode.failure is None]
-    values: dict[str, list[float]] = {
-        "acc_fa": [float(episode.success) for episode in whole],
-        "turns": [float(len(episode.turns)) for episode in whole],
-        "reward": [float(reward_group([episode], reward).total[0]) for episode in whole],
-    }
+    if not whole:
+        return {}
+    rewards = [float(reward_group([episode], reward).total[0]) for episode in whole]
     judged = [episode for episode in whole if "sufficient" in _initial(episode)]
-    if judged:
-        values["acc_isj"] = [float(_judged_rightly(episode)) for episode in judged]
-        values["igr"] = [gain for episode in judged for gain in _look_decisions(episode)]
-    return {name: mean_stderr(numbers) for name, numbers in values.items() if numbers}
+    cells = {
+        "acc_fa": avr_metrics.acc_fa(whole),
+        "turns": avr_metrics.turns(whole),
+        "reward": mean_stderr(rewards),
+        "acc_isj": avr_metrics.acc_isj(judged),
+        "igr": avr_metrics.igr(judged),
+    }
+    return {name: cell for name, cell in cells.items() if cell is not None}
 
 
 def _initial(episode: Episode) -> dict:
     return {} if episode.truth is None else episode.truth.initial
-
-
-def _judged_rightly(episode: Episode) -> bool:
-    wanted = "answer" if _initial(episode)["sufficient"] else "action"
-    assert episode.truth is not None
-    return episode.truth.turns[0]["kind"] == wanted
-
-
-def _look_decisions(episode: Episode) -> list[float]:
-    assert episode.truth is not None
-    return [
-        float(turn["gained"])
-        for turn in episode.truth.turns
-        if turn["kind"] == "action" or not turn["sufficient"]
-    ]
 
 
 def fit_best_constant(episodes: Sequence[Episode]) -> Callable[[Conversation], str]:

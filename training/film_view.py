@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from training.belief_chart import Belief, read_belief
 from training.drawing import LONGEST_TEXT
 from training.episode import Episode, Turn
 
@@ -37,6 +38,8 @@ class FilmView:
         reward: sum of the environment's rewards so far.
         terms: reward terms known so far.
         badge: a remark on the last action.
+        belief: over the answers, given what has been seen; None where the truth tells of none.
+        gains: letter of an action on offer -> the entropy that it is expected to take away [nats].
     """
 
     title: str
@@ -54,6 +57,8 @@ class FilmView:
     reward: float
     terms: Mapping[str, float]
     badge: Badge | None
+    belief: Belief | None
+    gains: Mapping[str, float]
 
 
 def _turn_truth(episode: Episode, turn: int) -> dict[str, Any]:
@@ -97,26 +102,42 @@ def latest_pictures(episode: Episode, turn: int) -> tuple[np.ndarray, ...]:
     return seen[-1].images() if seen else ()
 
 
-def _own_lines(turn: Turn) -> list[str]:
-    """Lines of the environment's text that are not options."""
+def own_lines(text: str, options: Mapping[str, str]) -> list[str]:
+    """Lines of an environment's text that are not options."""
     option = re.compile(r"\s*\(?([A-Z])[).:]\s")
     found = []
-    for line in turn.text[: 4 * LONGEST_TEXT].splitlines():
+    for line in text[: 4 * LONGEST_TEXT].splitlines():
         match = option.match(line)
-        if line.strip() and not (match and match[1] in turn.options):
+        if line.strip() and not (match and match[1] in options):
             found.append(line.strip())
     return found
 
 
-def _question_and_said(episode: Episode, turn: int) -> tuple[str, str]:
-    """What was asked at the start, and what the environment says at this turn beyond that."""
-    first = _own_lines(episode.turns[0])
+def question_and_said(first: Sequence[str], now: Sequence[str]) -> tuple[str, str]:
+    """What was asked at the start, and what the environment says now beyond that.
+
+    Args:
+        first: `own_lines` of the first observation.
+        now: those of the present one.
+    """
     marked = [line for line in first if line.startswith("Question:")]
     question = [*marked, *(line for line in first if "?" in line), " ".join(first)][0]
-    said = " ".join(line for line in _own_lines(episode.turns[turn]) if line not in first)
-    # The header already counts the turns that were played.
+    said = " ".join(line for line in now if line not in first)
+    # Turns are counted beside it already.
     said = re.sub(r"\bTurn \d+ of \d+\.", "", said)
     return question.removeprefix("Question:").strip(), said.strip()
+
+
+def view_belief(episode: Episode, turn: int, stage: str) -> Belief | None:
+    """The belief that a turn's picture leaves; at the end, with what the last step showed.
+
+    None where the truth does not tell of it from the reset on.
+    """
+    num_turns = len(episode.turns)
+    last = turn if stage == "end" else turn - 1
+    truths = [_turn_truth(episode, index) for index in range(-1, last + 1)]
+    looked_last = _turn_truth(episode, num_turns - 1).get("kind") != "answer"
+    return read_belief(truths, num_views=num_turns + looked_last)
 
 
 def _reasoning(turn: Turn) -> str:
@@ -184,7 +205,8 @@ def make_view(
     acted, ended = stage != "before", stage == "end"
     done = turn + acted
     known = {k: v for k, v in (terms or {}).items() if v.ndim or ended}
-    question, said = _question_and_said(episode, turn)
+    first, now = (own_lines(episode.turns[i].text, episode.turns[i].options) for i in (0, turn))
+    question, said = question_and_said(first, now)
     return FilmView(
         title=heading(episode, title),
         turn=turn,
@@ -201,4 +223,6 @@ def make_view(
         reward=float(sum(one.reward for one in episode.turns[:done])),
         terms={k: float(v[:done].sum()) if v.ndim else float(v) for k, v in known.items()},
         badge=_badge(episode, turn, stage),
+        belief=view_belief(episode, turn, stage),
+        gains=_turn_truth(episode, turn - 1).get("expected_gains") or {},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -14,14 +15,27 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
+from training.belief_chart import draw_entropy, draw_small_bars, on_its_way
 from training.drawing import BAD, GOOD, MUTED, Canvas
 from training.episode import Episode
 from training.film_layout import draw_message, draw_view
-from training.film_view import STAGES, chosen_letter, heading, latest_pictures, make_view, why_empty
+from training.film_view import (
+    STAGES,
+    FilmView,
+    chosen_letter,
+    heading,
+    latest_pictures,
+    make_view,
+    view_belief,
+    why_empty,
+)
 from training.run_directory import write_atomic
 
 RewardTerms = Mapping[str, "float | Sequence[float] | np.ndarray"]
 """Name of a term -> its value for the episode, or one value per turn."""
+
+MOVE_SECONDS = 0.7
+"""How long the belief's bars take to move [s]."""
 
 
 def record_episode(
@@ -30,10 +44,10 @@ def record_episode(
     *,
     reward_terms: RewardTerms | None = None,
     title: str = "",
-    fps: int = 4,
+    fps: int | None = None,
     draw_truth: bool = False,
 ) -> Path:
-    """Write a film of one episode to `path` (.mp4). Arguments as in `episode_frames`."""
+    """Write a film of one episode to `path` (.mp4). Arguments as in `episode_mp4`."""
     film = episode_mp4(
         episode, reward_terms=reward_terms, title=title, fps=fps, draw_truth=draw_truth
     )
@@ -41,8 +55,15 @@ def record_episode(
     return Path(path)
 
 
-def episode_mp4(episode: Episode, *, fps: int = 4, **options: Any) -> bytes:
-    """A film of one episode as the bytes of an mp4. Arguments as in `episode_frames`."""
+def episode_mp4(episode: Episode, *, fps: int | None = None, **options: Any) -> bytes:
+    """A film of one episode as the bytes of an mp4.
+
+    Args:
+        episode: as in `episode_frames`, and so are `options`.
+        fps: frames per second; None takes 4, or 12 where there is a belief, whose bars move.
+    """
+    if fps is None:
+        fps = 12 if _has_belief(episode) else 4
     return encode_mp4(episode_frames(episode, fps=fps, **options), fps)
 
 
@@ -57,6 +78,8 @@ def episode_frames(
 ) -> list[np.ndarray]:
     """The frames of a film: every turn before and after the policy acts, and the outcome.
 
+    Where the truth has a belief over the answers, its bars move when a new picture comes.
+
     Args:
         episode: its truth, where present, adds the information gained and the right answer.
         reward_terms: shown as running sums; a single number is shown with the outcome.
@@ -66,7 +89,8 @@ def episode_frames(
         draw_truth: draw boxes around the objects that the truth calls visible.
 
     Returns:
-        uint8 arrays of shape (540, 960, 3); a held frame is one array repeated.
+        uint8 arrays of shape (540, 960, 3), or (720, 1280, 3) for an episode whose truth has a
+        belief; a held frame is one array repeated.
 
     Raises:
         ValueError: `fps` below 1, or a reward term with another number of values than turns.
@@ -80,12 +104,23 @@ def episode_frames(
     repeats = dict(zip(STAGES, (short, held, held), strict=True))
     moments = [(turn, stage) for turn in range(len(episode.turns)) for stage in STAGES[:2]]
     frames: list[np.ndarray] = []
+    num_views = 1
     for turn, stage in [*moments, (len(episode.turns) - 1, "end")]:
         view = make_view(
             episode, turn, stage=stage, title=title, terms=terms, show_visible=draw_truth
         )
-        frames += [draw_view(view)] * repeats[stage]
+        seen = len(view.belief.entropies) if view.belief else 0
+        moving = min(repeats[stage] - 1, round(MOVE_SECONDS * fps)) if seen > num_views else 0
+        num_views = max(num_views, seen)
+        frames += [_draw_moving(view, index / moving) for index in range(moving)]
+        frames += [draw_view(view)] * (repeats[stage] - moving)
     return frames
+
+
+def _draw_moving(view: FilmView, progress: float) -> np.ndarray:
+    """A frame with the belief's bars on their way from before the latest look to now."""
+    assert view.belief is not None
+    return draw_view(replace(view, belief=on_its_way(view.belief, progress)))
 
 
 def encode_mp4(frames: Iterable[np.ndarray], fps: int) -> bytes:
@@ -107,10 +142,14 @@ def encode_mp4(frames: Iterable[np.ndarray], fps: int) -> bytes:
         path = Path(folder) / "film.mp4"
         with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
             stream = _add_stream(container, first.shape, fps)
+            shown, picture = first, _to_yuv(first)
             for index, frame in enumerate(chain([first], iterator)):
                 if frame.shape != first.shape:
                     raise ValueError(f"frame {index} has shape {frame.shape}, not {first.shape}")
-                container.mux(stream.encode(_to_yuv(frame)))
+                if frame is not shown:  # held frames are converted once
+                    shown, picture = frame, _to_yuv(frame)
+                picture.pts = index
+                container.mux(stream.encode(picture))
             container.mux(stream.encode(None))
         return path.read_bytes()
 
@@ -145,7 +184,8 @@ def contact_sheet(episodes: Sequence[Episode], path: Path, *, cell: int = 180) -
         raise ValueError("a contact sheet needs at least one episode, got none")
     gap, label = 12, 170
     num_columns = max(1, *(len(episode.turns) for episode in episodes))
-    height = cell + 30
+    chart = 34 if any(_has_belief(episode) for episode in episodes) else 0
+    height = cell + 30 + chart
     canvas = Canvas(label + num_columns * (cell + gap) + gap, len(episodes) * height + 2 * gap)
     for row, episode in enumerate(episodes):
         top = gap + row * height
@@ -153,6 +193,8 @@ def contact_sheet(episodes: Sequence[Episode], path: Path, *, cell: int = 180) -
         canvas.line(gap, top + 18, f"seed {episode.seed}", width=label - 2 * gap)
         canvas.line(gap, top + 40, word, color=color, width=label - 2 * gap)
         canvas.line(gap, top + 62, f"reward {episode.env_return:.2f}", size=13, color=MUTED)
+        if _has_belief(episode):
+            _draw_curve(canvas, episode, (gap, top + cell - 64, label - gap, top + cell))
         for turn in range(len(episode.turns)):
             left = label + turn * (cell + gap)
             _draw_cell(canvas, episode, turn, (left, top, left + cell, top + cell))
@@ -162,14 +204,31 @@ def contact_sheet(episodes: Sequence[Episode], path: Path, *, cell: int = 180) -
     return Path(path)
 
 
+def _has_belief(episode: Episode) -> bool:
+    return bool(episode.turns) and view_belief(episode, 0, "before") is not None
+
+
+def _draw_curve(canvas: Canvas, episode: Episode, box: tuple[int, int, int, int]) -> None:
+    """The uncertainty over the whole episode."""
+    belief = view_belief(episode, len(episode.turns) - 1, "end")
+    assert belief is not None
+    canvas.line(box[0], box[1] - 6, "uncertainty", size=12, color=MUTED)
+    draw_entropy(canvas, box, belief, size=0)
+
+
 def _draw_cell(canvas: Canvas, episode: Episode, turn: int, box: tuple[int, int, int, int]) -> None:
     canvas.card(box, radius=4)
     for picture in latest_pictures(episode, turn)[:1]:
         canvas.picture(picture, box)
+    baseline = box[3] + 16
+    belief = view_belief(episode, turn, "before")
+    if belief is not None:
+        draw_small_bars(canvas, (box[0], box[3] + 5, box[2], box[3] + 33), belief)
+        baseline += 34
     letter = chosen_letter(episode, turn)
     option = episode.turns[turn].options.get(letter or "", "")
     text = f"{letter}  {option}" if letter else "no choice"
-    canvas.line(box[0], box[3] + 16, text, size=12, color=MUTED, width=box[2] - box[0])
+    canvas.line(box[0], baseline, text, size=12, color=MUTED, width=box[2] - box[0])
 
 
 def _check_terms(reward_terms: RewardTerms, num_turns: int) -> dict[str, np.ndarray]:

@@ -24,6 +24,12 @@ METRIC_HELP = {
     "acc_fa": "share of episodes whose final answer is right",
     "igr": "share of decisions that gain information",
     "acc_isj": "share of episodes whose first view is judged rightly as enough or not",
+    "igr_entropy": "share of the same decisions after which the exact belief is less uncertain",
+    "acc_isj_balanced": "the same for every reply, sufficient and insufficient views weighed alike",
+    "information": "share of the uncertainty left by the first view that is removed",
+    "invalid": "share of void replies",
+    "path_efficiency": "the planner's turns over the policy's, 0 where the answer is wrong",
+    "optimal_turns": "replies that the planning expert needs",
     "turns": "decisions per episode",
     "reward": "reward per episode",
 }

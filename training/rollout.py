@@ -15,7 +15,7 @@ from typing import Any
 
 import gymnasium
 
-from policies.interface import Conversation, Observation, Policy, PolicyOutput
+from policies.interface import Conversation, Observation, Policy, PolicyOutput, UnansweredError
 from saccade import __version__
 from training.episode import Episode, EpisodeTruth, Failure, Turn, config_hash, encode_png
 
@@ -34,10 +34,12 @@ class EpisodeSpec:
     Attributes:
         seed: of the environment's reset.
         sample_index: which member of the seed's group; it decides the sampling noise.
+        env_key: which of a `MixedPool`'s environments; "" for a pool of one kind.
     """
 
     seed: int
     sample_index: int = 0
+    env_key: str = ""
 
 
 @dataclass(kw_only=True)
@@ -67,11 +69,11 @@ class LocalPool:
         self._make_env, self.num_envs = make_env, num_envs
         self._idle: list[gymnasium.Env] = []
 
-    def take(self) -> gymnasium.Env:
-        """An idle environment."""
+    def take(self, env_key: str = "") -> gymnasium.Env:
+        """An idle environment; there is only one kind of them, whatever the key."""
         return self._idle.pop() if self._idle else self._make_env()
 
-    def give_back(self, env: gymnasium.Env) -> None:
+    def give_back(self, env: gymnasium.Env, env_key: str = "") -> None:
         """Return an environment whose episode is over."""
         self._idle.append(env)
 
@@ -79,6 +81,27 @@ class LocalPool:
         """Close every idle environment."""
         while self._idle:
             self._idle.pop().close()
+
+
+class MixedPool(LocalPool):
+    """Environments of many kinds, for episodes that say which. None is kept for later.
+
+    Args:
+        make_env: makes the environment of a key.
+        num_envs: how many episodes are in flight at once, at least 1.
+    """
+
+    def __init__(self, make_env: Callable[[str], gymnasium.Env], num_envs: int) -> None:
+        super().__init__(lambda: make_env(""), num_envs)
+        self._make_keyed = make_env
+
+    def take(self, env_key: str = "") -> gymnasium.Env:
+        """A new environment of that key."""
+        return self._make_keyed(env_key)
+
+    def give_back(self, env: gymnasium.Env, env_key: str = "") -> None:
+        """Close an environment whose episode is over."""
+        env.close()
 
 
 def collect_episodes(
@@ -92,7 +115,7 @@ def collect_episodes(
     """Collect one episode per spec, in the order of the specs.
 
     An exception in an environment or in the policy ends its episode and is recorded as a `Failure`;
-    the other episodes go on.
+    the other episodes go on. Where a policy can answer only some, it says so by `UnansweredError`.
 
     Args:
         pool: where the environments come from.
@@ -108,7 +131,7 @@ def collect_episodes(
         policy.reset([run.conversation.conversation_id])
         finished[run.order] = run.episode
         if run.episode.failure is None or run.episode.failure.stage != "env":
-            pool.give_back(run.env)
+            pool.give_back(run.env, run.spec.env_key)
         else:  # an environment that raised is not used again
             with suppress(Exception):
                 run.env.close()
@@ -127,18 +150,26 @@ def collect_episodes(
         running = [run for run in running if not _is_over(run.episode)]
 
 
-def check_failures(episodes: Sequence[Episode], max_failed_share: float) -> int:
+def check_failures(
+    episodes: Sequence[Episode], max_failed_share: float, *, num_planned: int | None = None
+) -> int:
     """How many episodes failed.
+
+    Args:
+        episodes: those that are over.
+        max_failed_share: in [0, 1].
+        num_planned: of how many that is the share; None = of these.
 
     Raises:
         TooManyFailuresError: where their share is above `max_failed_share`, with the stages and an
             example.
     """
+    total = len(episodes) if num_planned is None else num_planned
     failures = [episode.failure for episode in episodes if episode.failure is not None]
-    if len(failures) > max_failed_share * len(episodes):
+    if len(failures) > max_failed_share * total:
         stages = sorted({failure.stage for failure in failures})
         raise TooManyFailuresError(
-            f"{len(failures)} of {len(episodes)} episodes failed (stages: {', '.join(stages)}); "
+            f"{len(failures)} of {total} episodes failed (stages: {', '.join(stages)}); "
             f"max_failed_share is {max_failed_share}. The first: {failures[0].message}"
         )
     return len(failures)
@@ -152,7 +183,7 @@ def _start_some(
         order, spec = next(waiting, (-1, None))
         if spec is None:
             break
-        started.append(_start(pool.take(), order, spec, sampling_seed))
+        started.append(_start(pool.take(spec.env_key), order, spec, sampling_seed))
     return started
 
 
@@ -193,16 +224,32 @@ def _act(policy: Policy, running: Sequence[_Running]) -> list[PolicyOutput | Non
         for run in ready:
             style = getattr(policy, "style", "best")
             run.conversation.expert_reply = run.env.unwrapped.expert_reply(style)  # type: ignore[attr-defined]
+    outcomes = iter(_outcomes(policy, [run.conversation for run in ready]))
+    outputs: list[PolicyOutput | None] = []
+    for run in running:
+        outcome = next(outcomes) if run.episode.failure is None else None
+        if isinstance(outcome, Exception):
+            run.episode.failure = _failure("policy", outcome)
+        outputs.append(outcome if isinstance(outcome, PolicyOutput) else None)
+    return outputs
+
+
+def _outcomes(
+    policy: Policy, conversations: Sequence[Conversation]
+) -> Sequence[PolicyOutput | Exception]:
+    """Per conversation, the policy's output or why there is none."""
     try:
-        outputs = policy.act([run.conversation for run in ready]) if ready else []
-        if len(outputs) != len(ready):
-            raise ValueError(f"{len(outputs)} outputs for {len(ready)} conversations")
+        outcomes: Sequence[PolicyOutput | Exception] = (
+            policy.act(conversations) if conversations else []
+        )
+    except UnansweredError as error:
+        outcomes = error.outcomes
     except Exception as error:
-        for run in ready:
-            run.episode.failure = _failure("policy", error)
-        return [None] * len(running)
-    given = iter(outputs)
-    return [next(given) if run.episode.failure is None else None for run in running]
+        return [error] * len(conversations)
+    if len(outcomes) != len(conversations):
+        wrong = ValueError(f"{len(outcomes)} outputs for {len(conversations)} conversations")
+        return [wrong] * len(conversations)
+    return outcomes
 
 
 def _advance(run: _Running, output: PolicyOutput | None) -> None:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 from sims.avr.vocabulary import COLORS, MATERIALS, SHAPES
 
-QUESTION_TYPES = ("query", "exist", "count")
+QUESTION_TYPES = ("query", "exist", "count", "compare", "math_count", "math_compare")
 QUERY_ATTRIBUTES = ("color", "shape", "material")
+ACTION_FORMS = ("lettered", "typed")
+TARGET_NAMES = ("marks", "regions")
 
 
 @dataclass(kw_only=True)
@@ -17,25 +19,34 @@ class AvrConfig:
     Attributes:
         image_height, image_width: size of a picture [px], 28 to 1024.
         shadows: whether the key light casts shadows.
-        num_columns: hiding places side by side, 3 or 5.
+        scene_types: names of the scene types to draw from; empty for all of the environment's kind
+            but those held out of training.
+        include_held_out: whether an empty `scene_types` means the held-out ones too.
         colors, shapes, materials: the vocabulary in use; names of CLEVR.
-        question_types: any of query, exist, count; each episode asks one, all equally often.
+        question_types: any of query, exist, count, compare, math_count, math_compare; each episode
+            asks one, all equally often.
         query_attributes: what a query may ask for: color, shape, material.
-        filter_attributes: what a question may tell objects apart by; `size` is always small.
-        min_occluders, max_occluders: how many large objects hide something.
-        back_large_probability: chance that a column without occluder has a large object at the
-            back, which hides nothing, in [0, 1].
-        hidden_fill_probability: chance that a hiding place with nothing to prove holds something,
-            in [0, 1].
-        visible_fill_probability: chance that an open column with nothing to prove holds something,
-            in [0, 1].
-        wall_probability: chance of a wall on each side, which blocks the view from that side, in
-            [0, 1].
-        max_count: largest true answer of a count question, at least 1.
-        sufficient_share: share of episodes whose first view suffices, in [0, 1].
+        filter_attributes: what a question may tell objects apart by; their size is always small.
+        max_count: largest number that a question has for an answer, 2 to 6.
+        max_answers: most answers on offer, 2 to 8.
+        fill_probability: chance that a place holds something, in (0, 1).
+        hide_probability: chance that a device hides its place, where the first view is not to
+            suffice, in (0, 1].
+        wall_probability: chance of a wall on each of three sides, in [0, 1].
+        num_open_places: places that lie in the open before the devices, 0 to 3.
+        balanced: whether the answer is drawn first, evenly over those on offer, and the scene made
+            to fit; if not, scenes come from the prior and all answers are on offer.
+        sufficient_share: share of balanced episodes whose first view suffices, in [0, 1].
+        action_form: "lettered" (answers and actions in one list) or "typed" (free-form actions that
+            point into the picture, free-form answers).
+        target_names: what options call their targets: "marks" (numbers drawn into the picture) or
+            "regions" (left, middle, right; for types with one handle a column).
         min_actions, max_actions: how many action options are offered, 5 to 8.
-        shuffle_options: whether letters are dealt anew in each episode; if not, answers come first
-            and actions follow, both in a fixed order.
+        redraw_options: whether the actions on offer are drawn anew after each turn.
+        shuffle_options: whether letters are dealt at random; if not, answers come first and actions
+            follow, both in a fixed order.
+        foresee: whether the truth holds the expected gain of every action on offer (it costs about
+            as much as a picture).
         brief: short texts without instructions, for very small models.
         max_turns: an episode is truncated after this many replies, at least 2.
         max_reply_chars: longest reply the action space admits.
@@ -44,41 +55,53 @@ class AvrConfig:
     image_height: int = 224
     image_width: int = 224
     shadows: bool = True
-    num_columns: int = 5
+    scene_types: list[str] = field(default_factory=list)
+    include_held_out: bool = False
     colors: list[str] = field(default_factory=lambda: list(COLORS))
     shapes: list[str] = field(default_factory=lambda: list(SHAPES))
     materials: list[str] = field(default_factory=lambda: list(MATERIALS))
     question_types: list[str] = field(default_factory=lambda: list(QUESTION_TYPES))
     query_attributes: list[str] = field(default_factory=lambda: list(QUERY_ATTRIBUTES))
     filter_attributes: list[str] = field(default_factory=lambda: list(QUERY_ATTRIBUTES))
-    min_occluders: int = 1
-    max_occluders: int = 3
-    back_large_probability: float = 0.4
-    hidden_fill_probability: float = 0.5
-    visible_fill_probability: float = 0.7
-    wall_probability: float = 0.6
-    max_count: int = 3
+    max_count: int = 4
+    max_answers: int = 4
+    fill_probability: float = 0.5
+    hide_probability: float = 0.8
+    wall_probability: float = 0.35
+    num_open_places: int = 3
+    balanced: bool = True
     sufficient_share: float = 0.4
+    action_form: str = "lettered"
+    target_names: str = "marks"
     min_actions: int = 6
     max_actions: int = 8
+    redraw_options: bool = True
     shuffle_options: bool = True
+    foresee: bool = True
     brief: bool = False
-    max_turns: int = 6
+    max_turns: int = 12
     max_reply_chars: int = 8192
+
+    def vocabulary(self) -> dict[str, list[str]]:
+        """Attribute -> the values in use."""
+        return {"color": self.colors, "shape": self.shapes, "material": self.materials}
 
     def named_attributes(self) -> tuple[str, ...]:
         """What questions tell objects apart by, in CLEVR's order of words."""
-        varied = {"color": self.colors, "material": self.materials, "shape": self.shapes}
         used = {*self.query_attributes, *self.filter_attributes}
+        varied = ("color", "material", "shape")
+        vocabulary = self.vocabulary()
         return (
             "size",
-            *(name for name, values in varied.items() if name in used and len(values) > 1),
+            *(name for name in varied if name in used and len(vocabulary[name]) > 1),
         )
 
     def check(self, prefix: str = "") -> None:
         """Raise `ValueError` naming the first field that is out of range, `prefix` before it."""
         self._check_names(prefix)
+        self._check_choices(prefix)
         self._check_ranges(prefix)
+        self._check_questions(prefix)
 
     def _check_names(self, prefix: str) -> None:
         legal = {
@@ -99,35 +122,44 @@ class AvrConfig:
             if len(set(chosen)) != len(chosen):
                 raise ValueError(f"{prefix}{name} is {chosen}; each name may stand once")
 
+    def _check_choices(self, prefix: str) -> None:
+        for name, values in (("action_form", ACTION_FORMS), ("target_names", TARGET_NAMES)):
+            if getattr(self, name) not in values:
+                raise ValueError(
+                    f"{prefix}{name} is {getattr(self, name)!r}; legal: {', '.join(values)}"
+                )
+
+    def _check_questions(self, prefix: str) -> None:
+        """Two types need an attribute that can vary: to ask for, or to take things away by."""
+        varied = {name for name, values in self.vocabulary().items() if len(values) > 1}
+        needs = {"query": "query_attributes", "math_compare": "filter_attributes"}
+        for kind, name in needs.items():
+            if kind in self.question_types and not varied.intersection(getattr(self, name)):
+                raise ValueError(
+                    f"{prefix}{name} is {getattr(self, name)}; {kind} needs one with two values or "
+                    f"more; those that have are {', '.join(sorted(varied)) or 'none'}"
+                )
+
     def _check_ranges(self, prefix: str) -> None:
         ranges = {
             "image_height": (28, 1024),
             "image_width": (28, 1024),
-            "num_columns": (3, 5),
-            "min_occluders": (1, self.num_columns),
-            "max_occluders": (self.min_occluders, self.num_columns),
-            "max_count": (1, self.num_columns),
+            "max_count": (2, 6),
+            "max_answers": (2, 8),
+            "fill_probability": (0.01, 0.99),
+            "hide_probability": (0.01, 1.0),
+            "wall_probability": (0.0, 1.0),
+            "num_open_places": (0, 3),
+            "sufficient_share": (0.0, 1.0),
             "min_actions": (5, 8),
             "max_actions": (self.min_actions, 8),
             "max_turns": (2, 64),
             "max_reply_chars": (16, 1_000_000),
-            **{
-                name: (0.0, 1.0)
-                for name in (
-                    "back_large_probability",
-                    "hidden_fill_probability",
-                    "visible_fill_probability",
-                    "wall_probability",
-                    "sufficient_share",
-                )
-            },
         }
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
             if not low <= value <= high:  # also false for NaN
                 raise ValueError(f"{prefix}{name} is {value}; legal: {low} to {high}")
-        if self.num_columns == 4:
-            raise ValueError(f"{prefix}num_columns is 4; legal: 3 or 5")
 
 
 def nursery_config() -> AvrConfig:
@@ -136,21 +168,23 @@ def nursery_config() -> AvrConfig:
         image_height=56,
         image_width=112,
         shadows=False,
-        num_columns=3,
+        scene_types=["behind_large_object"],
         colors=["red", "blue", "green", "yellow"],
         materials=["rubber"],
+        question_types=["query", "exist", "count"],
         query_attributes=["color"],
         filter_attributes=["color"],
-        max_occluders=2,
-        back_large_probability=0.0,
-        hidden_fill_probability=0.3,
-        visible_fill_probability=0.3,
         max_count=2,
+        fill_probability=0.4,
+        hide_probability=0.5,
+        wall_probability=0.6,
+        num_open_places=0,
+        target_names="regions",
+        min_actions=5,
+        max_actions=6,
+        redraw_options=False,
         shuffle_options=False,
         brief=True,
         max_turns=3,
-        wall_probability=0.8,
-        min_actions=5,
-        max_actions=6,
         max_reply_chars=2048,
     )

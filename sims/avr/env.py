@@ -1,4 +1,6 @@
-"""`AVR/Occlusion-v0`: look, move and pick aside until the question can be answered."""
+"""`AVR/Occlusion-v0`, `AVR/Stack-v0`, `AVR/Composite-v0`: look, move, pick and open until the
+question can be answered.
+"""
 
 from __future__ import annotations
 
@@ -8,57 +10,73 @@ import gymnasium
 import numpy as np
 from gymnasium.spaces import Dict
 
+from sims.avr.actions import Action, perform
+from sims.avr.candidates import (
+    OptionList,
+    deal_letters,
+    draw_candidates,
+    draw_first_candidates,
+    make_list,
+)
 from sims.avr.config import AvrConfig
+from sims.avr.decision import Decision, read_decision
 from sims.avr.expert import expert_reply
-from sims.avr.history import VisibleHistory
-from sims.avr.options import Action, draw_options, perform
-from sims.avr.scene import Scene
-from sims.avr.stage import Stage
-from sims.avr.tasks import Task, draw_task
-from sims.replies import explain_invalid, find_choice
+from sims.avr.foresight import Foresight
+from sims.avr.knowledge import Knowledge
+from sims.avr.marks import deal_marks, draw_marks
+from sims.avr.process import Task, choose_scene_types, draw_task, visible_part
+from sims.avr.sight import Sight, look
+from sims.avr.texts import first_text, name_targets, turn_text
+from sims.avr.truth import Step, make_truth
+from sims.avr.typed import write_typed_action
+from sims.avr.world import UnsettledError, World
+from sims.rendering import RenderSettings
 from sims.spaces import ImagesSpace, ReplySpace
 
-INSTRUCTIONS = (
-    "You look at a scene in which large objects may hide small ones. The question is about the "
-    "scene as it is in the first picture; what you do never changes the right answer. Each reply "
-    "chooses one letter: an answer, which ends the episode, or an [action], which shows you a new "
-    "picture. Columns are named as they stand in the first picture. Think inside <think></think>, "
-    "then write <answer>letter</answer> or <action>letter</action>."
-)
+PEEPING_PIXELS = 0.02
+"""Largest share of a small thing's pixels that may peep out of a hidden place at first."""
 
 
-class OcclusionEnv(gymnasium.Env[dict[str, Any], str]):
-    """Objects hide behind others at first; looking from elsewhere or moving them shows more.
+class AvrEnv(gymnasium.Env[dict[str, Any], str]):
+    """Things are hidden from the first view; looking from elsewhere, or handling what hides them,
+    shows more.
 
-    Observation: `text` (question and lettered options at first, then what turn it is) and `images`
-    (one picture, uint8 (H, W, 3)). Action: the policy's whole reply; the last `<answer>` or
-    `<action>` tag counts. Reward: 1.0 for the right final answer, else 0.0. An answer terminates;
-    `max_turns` truncates.
+    Observation: `text` (question and options at first; then what turn it is, and the options now)
+    and `images` (one picture, uint8 (H, W, 3)). Action: the policy's whole reply; the last
+    `<answer>` or `<action>` tag counts. Reward: 1.0 for the right final answer, else 0.0. An answer
+    terminates; `max_turns` truncates.
 
-    `info` holds `success`, `options` (letter -> text) and `truth`, which is private: `gold`,
-    `question_kind`, `sufficient` (whether what had been seen before this reply proves the answer),
-    `kind` ("answer", "action" or "invalid"), `choice` (letter or None), `gained` (whether the
-    action showed objects or hiding places that the question hinges on), `num_revealed`,
-    `num_closed`, `visible` (name and box_xyxy [px, half-open] of each recognisable object in the
-    new picture), `station`.
+    `info` holds `success`, `options` (letter -> text; empty in the typed form) and `truth`, which
+    is private: see `sims.avr.truth`.
 
     Args:
         config: what the worlds look like; None takes the defaults.
+        scene_kind: "occlusion", "stack" or "composite".
         render_mode: "rgb_array" or None.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 2}  # noqa: RUF012
 
-    def __init__(self, config: AvrConfig | None = None, render_mode: str | None = None) -> None:
+    def __init__(
+        self,
+        config: AvrConfig | None = None,
+        scene_kind: str = "occlusion",
+        render_mode: str | None = None,
+    ) -> None:
         self.config = config or AvrConfig()
         self.config.check()
+        self._types = choose_scene_types(
+            scene_kind, self.config.scene_types, include_held_out=self.config.include_held_out
+        )
+        of_kind = choose_scene_types(scene_kind, [], include_held_out=True)
+        self._with_open = not self.config.brief and any(t.has_openable for t in of_kind)
         self.render_mode = render_mode
-        size = (self.config.image_height, self.config.image_width)
+        height, width = self.config.image_height, self.config.image_width
+        self._settings = RenderSettings(height=height, width=width, shadows=self.config.shadows)
         self.observation_space = Dict(
-            {"text": ReplySpace(1_000_000), "images": ImagesSpace(*size, max_images=1)}
+            {"text": ReplySpace(1_000_000), "images": ImagesSpace(height, width, max_images=1)}
         )
         self.action_space = ReplySpace(self.config.max_reply_chars)
-        self._stage: Stage | None = None
         self._over = True
         self._start_state: dict[str, Any] = {}
         self._replies: list[str] = []
@@ -72,29 +90,28 @@ class OcclusionEnv(gymnasium.Env[dict[str, Any], str]):
 
     def _begin(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Start the episode that the generator's present state stands for."""
-        config = self.config
-        self._start_state, self._replies = dict(self.np_random.bit_generator.state), []
-        if self._stage is None:  # no GL before the first picture
-            self._stage = Stage(
-                config.image_height,
-                config.image_width,
-                shadows=config.shadows,
-                num_columns=config.num_columns,
-            )
-        self._task = draw_task(config, self.np_random, self._first_view_fits)
-        self._options = draw_options(config, self.np_random, self._task.question)
-        self._scene = Scene.from_dict(self._task.scene.to_dict())
-        self._history = VisibleHistory(
+        config, rng = self.config, self.np_random
+        self._start_state, self._replies = dict(rng.bit_generator.state), []
+        self._task, (self._world, self._sight) = draw_task(config, self._types, rng, self._realise)
+        self._foresight = Foresight(self._world)
+        handles = [n for device in self._task.layout.devices for n in device.handles]
+        self._marks = deal_marks(handles, rng) if config.target_names == "marks" else {}
+        self._answers = self._deal_answers()
+        names = name_targets(self._task.layout, self._marks)
+        self._knowledge = Knowledge(
             question=self._task.question,
-            options=self._options,
-            num_columns=config.num_columns,
+            belief=self._task.belief,
+            options=make_list(self._answers, [], names, brief=config.brief, rng=None),
+            names=names,
             attributes=config.named_attributes(),
             turns_left=config.max_turns,
+            brief=config.brief,
         )
-        self._history.add(self._view, self._scene)
+        self._knowledge.add(self._sight, self._world)
         self._turn, self._over = 0, False
-        truth = self._truth(kind="reset", choice=None)
-        return self._observation(self._first_text()), self._info(success=False, truth=truth)
+        self._offer_actions()
+        truth = self._truth(Step(kind="reset"))
+        return self._observation(""), self._info(success=False, truth=truth)
 
     def step(self, action: str) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         """Carry out a reply. One that chooses nothing costs a turn and is told what is legal."""
@@ -102,32 +119,33 @@ class OcclusionEnv(gymnasium.Env[dict[str, Any], str]):
             raise RuntimeError("step() after the end of an episode; call reset() first")
         reply = str(action)
         self._replies.append(reply)
-        letter = find_choice(reply, self._options.texts)
+        decision = self._read(reply)
         self._turn += 1
-        self._history.turns_left -= 1
-        answer = self._options.answers.get(letter or "")
-        deed = self._options.actions.get(letter or "")
-        kind = "answer" if answer is not None else "action" if deed is not None else "invalid"
-        truth = self._truth(kind=kind, choice=letter)
-        note = explain_invalid(reply, self._options.texts) if letter is None else ""
-        if deed is not None:
-            truth.update(self._act(deed))
-        success = answer == self._task.gold
-        truncated = answer is None and self._turn >= self.config.max_turns
-        self._over = answer is not None or truncated
-        obs = self._observation(self._turn_text(note))
-        info = self._info(success=success, truth=truth)
-        return obs, float(success), answer is not None, truncated, info
+        self._knowledge.turns_left -= 1
+        step = self._carry_out(decision)
+        success = decision.answer == self._task.gold
+        terminated = decision.answer is not None
+        truncated = not terminated and self._turn >= self.config.max_turns
+        self._over = terminated or truncated
+        info = self._info(success=success, truth=self._truth(step))
+        return self._observation(decision.note), float(success), terminated, truncated, info
+
+    @property
+    def task(self) -> Task:
+        """What the episode is about; private, like `info["truth"]`."""
+        return self._task
 
     def expert_reply(self, style: str = "best") -> str:
         """What the scripted expert says now, from what has been seen only (see
         `sims.avr.expert`).
         """
-        return expert_reply(self._history, style)
+        return expert_reply(self._knowledge, self._foresight, style)
 
     def render(self) -> np.ndarray:
         """The present picture, uint8 (H, W, 3)."""
-        return self._view.picture.copy()
+        picture = self._sight.picture.copy()
+        draw_marks(picture, self._marks, self._sight, self._world)
+        return picture
 
     def get_state(self) -> dict[str, Any]:
         """The episode so far, JSON-able: where its generator stood at first, and every reply."""
@@ -145,83 +163,111 @@ class OcclusionEnv(gymnasium.Env[dict[str, Any], str]):
             obs, _, _, _, info = self.step(reply)
         return obs, info
 
-    def close(self) -> None:
-        """Drop the stage. The renderer is shared by the process and stays."""
-        self._stage = None
-
-    def _act(self, deed: Action) -> dict[str, Any]:
-        """Perform an action, look, and say what that revealed of what the question hinges on.
-
-        Once the answer is proven, it hinges on nothing any more, and no look reveals anything.
+    def _realise(self, task: Task) -> tuple[World, Sight] | None:
+        """The world of a task and its first picture, or None where it does not settle, or shows or
+        hides what it should not.
         """
-        assert self._stage is not None
-        history, question = self._history, self._task.question
-        open_question = history.known_answer() is None
-        before = len(question.relevant(history.seen())), len(history.closed_columns())
-        perform(deed, self._scene)
-        self._view = self._stage.show(self._scene)
-        history.actions.append(deed)
-        history.add(self._view, self._scene)
-        found = len(question.relevant(history.seen())) - before[0]
-        opened = before[1] - len(history.closed_columns())
-        revealed = found + opened if open_question else 0
-        return {
-            "gained": revealed > 0,
-            "num_revealed": revealed,
-            "num_closed": len(history.closed_columns()),
-            "visible": self._visible(),
-            "station": self._scene.station,
-        }
+        try:
+            world = World(task.layout, task.contents, task.yaws)
+        except UnsettledError:
+            return None
+        sight = look(world, self._settings)
+        if sight.shows != set(visible_part(task.layout, task.contents)):
+            return None
+        allowed = PEEPING_PIXELS * world.full_pixels(self._settings.width)
+        hidden = [place.name for place in task.layout.hidden_places()]
+        return None if any(sight.pixels.get(n, 0) > allowed for n in hidden) else (world, sight)
 
-    def _first_view_fits(self, task: Task) -> bool:
-        """Whether the first picture shows what is meant to be seen and none of what is hidden."""
-        assert self._stage is not None
-        self._view = self._stage.show(task.scene)
-        hidden = {place.column for place in task.scene.hiding_places}
-        for index, thing in enumerate(task.scene.objects):
-            is_hidden = thing.row == "back" and thing.column in hidden
-            if is_hidden and self._view.pixels[index]:
-                return False
-            if not is_hidden and not self._view.seen[index]:
-                return False
-        return not self._view.examined
+    def _read(self, reply: str) -> Decision:
+        options = self._knowledge.options
+        if self.config.action_form == "lettered":
+            return read_decision(reply, options)
+        return read_decision(reply, options, self._sight, self._world)
 
-    def _truth(self, *, kind: str, choice: str | None) -> dict[str, Any]:
-        return {
-            "gold": self._task.gold,
-            "gold_letter": self._options.letter_of(self._task.gold),
-            "question_kind": self._task.question.kind,
-            "sufficient": self._history.known_answer() is not None,
-            "kind": kind,
-            "choice": choice,
-            "gained": False,
-            "num_revealed": 0,
-            "num_closed": len(self._history.closed_columns()),
-            "visible": self._visible(),
-            "station": self._scene.station,
-        }
+    def _carry_out(self, decision: Decision) -> Step:
+        """Do what was decided, look, and say what that revealed."""
+        knowledge = self._knowledge
+        before, expected = dict(knowledge.known), None
+        if decision.action is not None:
+            offered = knowledge.options.actions.items()
+            letter = next((k for k, action in offered if action == decision.action), "")
+            expected = knowledge.gains.get(letter)
+            perform(decision.action, self._world)
+            self._sight = look(self._world, self._settings)
+            knowledge.actions.append(decision.action)
+            knowledge.add(self._sight, self._world)
+            self._offer_actions()
+        return Step(
+            kind=decision.kind,
+            letter=decision.letter,
+            action=decision.action,
+            known_before=before,
+            expected_gain=expected,
+        )
 
-    def _visible(self) -> list[dict[str, Any]]:
-        return [
-            {"name": thing.describe(), "box_xyxy": list(box)}
-            for thing, box, seen in zip(
-                self._scene.objects, self._view.boxes, self._view.seen, strict=True
+    def _offer_actions(self) -> None:
+        """Put the actions for the world as it stands on the list, and foresee what they gain."""
+        config, knowledge, rng = self.config, self._knowledge, self.np_random
+        dealer = rng if config.shuffle_options else None
+        if config.action_form == "typed":
+            knowledge.options = self._spell_out(draw_candidates(config, self._world, rng))
+        elif self._turn == 0 or config.redraw_options:
+            actions = (
+                draw_candidates(config, self._world, rng)
+                if self._turn
+                else draw_first_candidates(config, self._world, rng, with_open=self._with_open)
             )
-            if seen and box is not None
-        ]
+            knowledge.options = make_list(
+                self._answers, actions, knowledge.names, brief=config.brief, rng=dealer
+            )
+        if config.foresee:
+            knowledge.foreseen = self._foresee(knowledge.options.actions)
+            knowledge.gains = {
+                letter: knowledge.belief.expected_gain(knowledge.known, places)
+                for letter, places in knowledge.foreseen.items()
+            }
 
-    def _observation(self, text: str) -> dict[str, Any]:
-        return {"text": text, "images": (self._view.picture.copy(),)}
+    def _deal_answers(self) -> dict[str, str]:
+        """Letter -> answer; in the typed form each answer stands for itself."""
+        if self.config.action_form == "typed":
+            return {answer: answer for answer in self._task.offer}
+        dealer = self.np_random if self.config.shuffle_options else None
+        return deal_letters(self._task.offer, dealer)
+
+    def _spell_out(self, actions: list[Action]) -> OptionList:
+        """The list of the typed form, which the expert alone reads: each action whose target is in
+        view goes by what to write for it.
+        """
+        written = {write_typed_action(a, self._sight, self._world): a for a in actions}
+        spelled = {text: action for text, action in written.items() if text is not None}
+        names, brief = self._knowledge.names, self.config.brief
+        texts = {text: action.words(names, brief=brief) for text, action in spelled.items()}
+        return OptionList(texts={**self._answers, **texts}, answers=self._answers, actions=spelled)
+
+    def _foresee(self, actions: dict[str, Action]) -> dict[str, frozenset[str]]:
+        """The places that each action should show; none where nothing is left to find out."""
+        knowledge, foresight = self._knowledge, self._foresight
+        if knowledge.proven() is not None:
+            return dict.fromkeys(actions, frozenset())
+        return {
+            letter: foresight.shows([action], knowledge.known) for letter, action in actions.items()
+        }
+
+    def _truth(self, step: Step) -> dict[str, Any]:
+        return make_truth(step, self._task, self._knowledge, self._answers)
+
+    def _observation(self, note: str) -> dict[str, Any]:
+        turn = turn_text(note, self._turn, self.config.max_turns)
+        options = self._knowledge.options.texts if self.config.action_form == "lettered" else None
+        if self._turn == 0:
+            text = first_text(self._task.question, self._task.offer, options, self.config, turn)
+        elif options and self.config.redraw_options:
+            text = "\n".join([f"{letter}. {words}" for letter, words in options.items()] + [turn])
+        else:
+            text = turn
+        return {"text": text, "images": (self.render(),)}
 
     def _info(self, *, success: bool, truth: dict[str, Any]) -> dict[str, Any]:
-        return {"success": success, "options": dict(self._options.texts), "truth": truth}
-
-    def _first_text(self) -> str:
-        lines = [] if self.config.brief else [INSTRUCTIONS]
-        lines.append(f"Question: {self._task.question.text}")
-        lines += [f"{letter}. {text}" for letter, text in self._options.texts.items()]
-        return "\n".join([*lines, self._turn_text("")])
-
-    def _turn_text(self, note: str) -> str:
-        turn = f"Turn {min(self._turn + 1, self.config.max_turns)} of {self.config.max_turns}."
-        return f"{note} {turn}".strip()
+        lettered = self.config.action_form == "lettered"
+        options = dict(self._knowledge.options.texts) if lettered else {}
+        return {"success": success, "options": options, "truth": truth}

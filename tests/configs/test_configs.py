@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import yaml
 
-from configs.schemas import EvaluateScript, RecordScript, RolloutScript
 from configs.store import register_schemas
 from configs.train_schema import TrainScript
 from policies.scripted import RandomPolicy
@@ -22,24 +21,28 @@ from scripts.script_help import field_docs, option_doc
 from sims import make_env
 from sims.avr.config import nursery_config
 from sims.config import AvrEnvConfig
+from tests.scripts.real_scripts import SCHEMAS, schema_of
 from tests.training.small_agent import make_agent, num_changed, offer_num_chars, weights_of
 from training.grpo import collect_groups, reinforce
 from training.learner_config import LearnerConfig
 from training.rewards.compose import RewardConfig, RewardTermConfig
 from training.rollout import LocalPool
 
-SCRIPTS = {
-    "train": TrainScript,
-    "rollout": RolloutScript,
-    "evaluate": EvaluateScript,
-    "record": RecordScript,
+SCRIPTS = {name: schema_of(name) for name in SCHEMAS}
+NEEDED = {
+    "policy=model": ["policy.path=somewhere"],
+    "policy=openai": ["policy.base_url=http://127.0.0.1:8000/v1", "policy.model=any"],
 }
-NEEDED = {"policy=model": ["policy.path=somewhere"]}
 GROUPS = {
     "train": ("env", "algorithm", "reward", "logger", "experiment", "debug"),
     "rollout": ("env", "policy"),
-    "evaluate": ("env", "policy"),
+    "evaluate": ("env", "policy", "benchmark"),
+    "build_benchmark": ("env",),
+    "check_guessing": ("env", "benchmark"),
     "record": ("env", "policy"),
+    "play": ("env",),
+    "clevr": ("env",),
+    "generate": ("env", "dataset"),
 }
 CHOICES = [
     (script, f"{group}={option}")
@@ -54,7 +57,7 @@ def test_the_defaults_compose_and_pass(script: str) -> None:
     config, text = load_config(script, SCRIPTS[script], [])
     assert type(config) is SCRIPTS[script]
     assert "???" not in text
-    assert yaml.safe_load(text)["run"]["name"]
+    assert yaml.safe_load(text).get("run", {"name": script})["name"]
 
 
 @pytest.mark.parametrize(("script", "choice"), CHOICES, ids=[f"{s}-{c}" for s, c in CHOICES])
@@ -179,7 +182,8 @@ def test_every_algorithm_takes_a_step(algorithm: str, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("reward", list_options(CONFIG_DIR, "reward"))
 def test_every_reward_tells_good_episodes_from_bad(reward: str) -> None:
-    config, _ = load_config("train", TrainScript, [f"reward={reward}"])
+    choices = [f"reward={reward}", "env.config.foresee=true"]  # some pay for expected gains
+    config, _ = load_config("train", TrainScript, choices)
     settings = dataclasses.replace(config.algorithm, groups_per_step=3, group_size=6)
     pool = LocalPool(lambda: make_env(config.env), 8)
     groups, metrics = collect_groups(

@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from policies.interface import Conversation, Observation, Policy
+from policies.interface import Conversation, Observation, Policy, PolicyOutput
 from policies.scripted import ConstantPolicy, ExpertPolicy, RandomActionPolicy, RandomPolicy
 
 QUESTION = Observation(text="Which colour?\nA. red\nB. blue\nC. green")
@@ -53,6 +53,18 @@ def test_random_answers_are_uniform_and_depend_on_keys_alone():
         output.text for output in policy.act([conversation(i, sampling_seed=1) for i in range(100)])
     ]
     assert reseeded != answers[:100]
+
+
+def test_random_answers_are_of_the_list_now_on_offer():
+    texts = ("A. red\nB. blue", "What you see is new.\nC. [Pick] left\nD. red", "Nothing moved.")
+    shown = [Observation(text=text) for text in texts]
+    outputs = [PolicyOutput(text="<answer>A</answer>")] * 2
+    many = [
+        Conversation(conversation_id="c", sampling_seed=i, observations=shown, outputs=outputs)
+        for i in range(50)
+    ]
+    answers = {output.text for output in RandomPolicy().act(many)}
+    assert answers == {"<answer>C</answer>", "<answer>D</answer>"}
 
 
 def test_random_policy_wants_options():

@@ -8,11 +8,25 @@ import subprocess
 import sys
 from pathlib import Path
 
-from configs.schemas import EvaluateScript, RecordScript, RolloutScript
 from scripts.hydra_door import run_script
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("train", "rollout", "evaluate", "record")
+NAMES = ("train", "rollout", "evaluate", "record", "play", "generate", "clevr")
+"""The scripts that users meet first."""
+SCHEMAS = {
+    "train": "train_schema.TrainScript",
+    "rollout": "schemas.RolloutScript",
+    "evaluate": "schemas.EvaluateScript",
+    "record": "schemas.RecordScript",
+    "play": "play_schema.PlayScript",
+    "generate": "generate_schema.GenerateScript",
+    "clevr": "clevr_schema.ClevrScript",
+    "build_benchmark": "benchmark_schema.BuildBenchmarkScript",
+    "check_guessing": "benchmark_schema.CheckGuessingScript",
+    "check_belief": "check_belief_schema.CheckBeliefScript",
+    "probe": "probe_schema.ProbeScript",
+}
+"""Name of a script -> its schema, within `configs`."""
 TINY_TRAIN = (
     "debug=tiny",
     "corpus_episodes=8",
@@ -31,11 +45,10 @@ TINY_TRAIN = (
 
 
 def schema_of(name: str) -> type:
-    if name == "train":
-        from configs.train_schema import TrainScript
-
-        return TrainScript
-    return {"rollout": RolloutScript, "evaluate": EvaluateScript, "record": RecordScript}[name]
+    """The schema of a script; imports it, with PyTorch where it needs that."""
+    module, _, schema = SCHEMAS[name].partition(".")
+    found: type = getattr(importlib.import_module(f"configs.{module}"), schema)
+    return found
 
 
 def call(name: str, *argv: str) -> int:

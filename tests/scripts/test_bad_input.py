@@ -42,7 +42,7 @@ CASES = [
     ("record", [*SHORT, "env.id=AVR/Nope-v0"], ["Nope"]),
     ("rollout", ["num_episodes=0"], ["num_episodes is 0", "at least 1"]),
     ("rollout", [*SHORT, "purpose=exam"], ["'exam'", "train, validation, test"]),
-    ("rollout", [*SHORT, "policy.style=loud"], ["'loud'", "best, wander"]),
+    ("rollout", [*SHORT, "policy.style=loud"], ["'loud'", "best, plan, wander"]),
     ("rollout", MODEL, ["policy.path is not set", "runs/demo/models/grpo"]),
     ("rollout", [*MODEL, "policy.path=not/there"], ["not/there holds no model", "config.json"]),
     ("rollout", ["policy.kind=genius"], ["policy.kind is 'genius'", "expert, random, model"]),
@@ -76,7 +76,7 @@ def test_an_unknown_reward_term_in_a_file_of_ones_own(tmp_path: Path, capsys) ->
     (tmp_path / "reward" / "lucky.yaml").write_text("terms: {luck: {weight: 1}}\n")
     assert call("train", f"hydra.searchpath=[file://{tmp_path}]", "reward=lucky") == 2
     err = capsys.readouterr().err
-    assert "reward term 'luck' is unknown; legal: final_answer, information_gain" in err
+    assert "reward term 'luck' is unknown; legal: entropy_drop, expected_gain, final_answer" in err
 
 
 @pytest.fixture

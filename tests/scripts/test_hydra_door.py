@@ -244,7 +244,7 @@ def main(config, config_yaml):
     print("seed", config.seed)
 
 
-hydra_door.register_schemas = lambda: ConfigStore.instance().store(name="seeded", node=Seeded)
+hydra_door.register_schemas = lambda _: ConfigStore.instance().store(name="seeded", node=Seeded)
 sys.exit(
     hydra_door.run_script(
         main, config_name="say", schema=Seeded, config_dir=Path(__file__).parent / "configs"

@@ -85,7 +85,7 @@ def test_the_configuration_is_kept_and_composes_again(tmp_path: Path) -> None:
     assert call("train", *TINY_TRAIN, root, "run.name=mine", "seed=5") == 0
     config = (tmp_path / "mine" / "config.yaml").read_text()
     assert "\nseed: 5\n" in f"\n{config}"
-    assert "num_columns: 3" in config
+    assert "- behind_large_object" in config
     assert "episodes_per_step: 2" in config
 
 

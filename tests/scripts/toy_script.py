@@ -96,7 +96,7 @@ Run = Callable[..., tuple[int, list[tuple[ToyScript, str]], str, str]]
 """Runs the toy script: (exit code, what main received, stdout, stderr)."""
 
 
-def register() -> None:
-    """Stands in for `configs.store.register_schemas`."""
+def register(config_name: str) -> None:
+    """Stands in for `configs.store.register_schemas`, whatever the primary file."""
     ConfigStore.instance().store(name="toy_schema", node=ToyScript)
     ConfigStore.instance().store(name="needy_schema", node=NeedyScript)

@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sims.avr.scene import STATIONS, Scene, SceneObject
-from sims.avr.stage import SEEN_FRACTION, Stage, stage_xml
-from sims.avr.vocabulary import COLORS
+from sims.avr.sight import Sight, look
+from sims.avr.things import Layout, Place, Thing
+from sims.avr.viewer import Station
+from sims.avr.vocabulary import COLORS, MATERIALS, SHAPES
+from sims.avr.world import World
+from sims.avr.world_model import MAX_GEOMS, empty_room_xml
 from sims.rendering import (
     RenderingUnavailableError,
     RenderSettings,
@@ -22,16 +25,17 @@ from sims.rendering import (
     import_mujoco,
     shared_renderer,
 )
+from tests.sims.staging import STATIONS, TYPES, draw_world
 
 pytestmark = pytest.mark.render
 ROOT = Path(__file__).parents[2]
 FIRST_PICTURES = """
 import hashlib, json, sys
 from sims.avr.config import AvrConfig, nursery_config
-from sims.avr.env import OcclusionEnv
+from sims.avr.env import AvrEnv
 hashes = {}
 for name, config in (("nursery", nursery_config()), ("full", AvrConfig())):
-    env = OcclusionEnv(config)
+    env = AvrEnv(config)
     for seed in (0, 7, 100000):
         obs, _ = env.reset(seed=seed)
         digest = hashlib.sha256(obs["images"][0].tobytes() + obs["text"].encode())
@@ -40,16 +44,19 @@ print(json.dumps(hashes))
 """
 
 
-def lone(shape="sphere", size="large", color="red", material="rubber", x=0.0, y=0.0) -> Scene:
-    thing = SceneObject(
-        shape=shape, size=size, color=color, material=material, column=1, row="front", x=x, y=y
-    )
-    return Scene(num_columns=3, objects=[thing])
+SETTINGS = RenderSettings(height=160, width=200, shadows=False)
 
 
-@pytest.fixture(scope="module")
-def stage() -> Stage:
-    return Stage(160, 200, shadows=False, num_columns=3)
+def lone(shape="sphere", color="red", material="rubber", x=0.0, y=0.3) -> World:
+    """A world with a single small thing on the floor."""
+    place = Place(name="open0", pos=(x, y, 0.0))
+    thing = Thing(color=color, shape=shape, size="small", material=material)
+    layout = Layout(scene_type="lone thing", devices=(), open_places=(place,))
+    return World(layout, {"open0": thing}, {"open0": 0.4})
+
+
+def show(world: World, settings: RenderSettings = SETTINGS) -> Sight:
+    return look(world, settings)
 
 
 def run_python(code: str) -> str:
@@ -80,99 +87,110 @@ def test_nothing_is_rendered_or_even_imported_before_the_first_reset():
     assert run_python(code).strip() == "[]"
 
 
-@pytest.mark.parametrize("shape", ["cube", "sphere", "cylinder"])
-@pytest.mark.parametrize("size", ["small", "large"])
-def test_a_lone_object_is_where_the_camera_model_puts_it(stage, shape, size):
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("station", [Station(), Station(azimuth=225, elevation="high")])
+def test_a_lone_thing_is_where_the_camera_model_puts_it(shape, station):
     """The pinhole projection of its centre lies at the middle of its box."""
-    scene = lone(shape, size, x=0.8)
-    view = stage.show(scene)
-    x0, y0, x1, y1 = view.boxes[0]
-    centre = stage.data.geom_xpos[stage.first_slot_geom]
-    column, row = project(stage, centre)
+    world = lone(shape, x=0.8)
+    world.look_from(station)
+    x0, y0, x1, y1 = show(world).boxes["open0"]
+    column, row = project(world, world.data.body("open0").xpos)
     assert abs(column - (x0 + x1) / 2) < 2
-    assert abs(row - (y0 + y1) / 2) < 4  # seen a little from above
-    assert view.seen == (True,)
+    assert abs(row - (y0 + y1) / 2) < 4  # seen from above, a cube's top face counts too
 
 
-def project(stage: Stage, point: np.ndarray) -> tuple[float, float]:
+def project(world: World, point: np.ndarray) -> tuple[float, float]:
     """Pixel (column, row) of a world point, by the textbook formula."""
-    camera = stage.data.cam_xmat[0].reshape(3, 3).T @ (point - stage.data.cam_xpos[0])
-    focal = 160 / (2 * np.tan(np.radians(stage.model.cam_fovy[0]) / 2))
+    camera = world.data.cam_xmat[0].reshape(3, 3).T @ (point - world.data.cam_xpos[0])
+    focal = 160 / (2 * np.tan(np.radians(world.model.cam_fovy[0]) / 2))
     return 100 + focal * camera[0] / -camera[2], 80 - focal * camera[1] / -camera[2]
 
 
-def test_visible_pixels_are_those_that_change_with_the_colour(stage):
-    """The segmentation agrees with the picture itself: paint the object, and only it changes."""
-    red, green = (stage.show(lone("cylinder", color=c)) for c in ("red", "green"))
+def test_visible_pixels_are_those_that_change_with_the_colour():
+    """The segmentation agrees with the picture itself: paint the thing, and only it changes."""
+    red, green = (show(lone("cylinder", color=color)) for color in ("red", "green"))
     changed = (red.picture != green.picture).any(axis=2)
-    assert changed.sum() == pytest.approx(red.pixels[0], rel=0.02)
+    assert changed.sum() == pytest.approx(red.pixels["open0"], rel=0.02)
     rows, columns = np.nonzero(changed)
     box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-    assert np.abs(np.subtract(box, red.boxes[0])).max() <= 1
+    assert np.abs(np.subtract(box, red.boxes["open0"])).max() <= 1
 
 
-@pytest.mark.parametrize("station", STATIONS)
-def test_an_object_in_the_middle_is_in_every_view(stage, station):
-    scene = lone("cube")
-    scene.station = station
-    assert stage.show(scene).seen == (True,)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_lone_thing_is_seen_whole_from_everywhere(shape):
+    """It shows 0.8 to 2.1 times the pixels of a small sphere, more from above."""
+    world = lone(shape)
+    for station in STATIONS:
+        world.look_from(station)
+        sight = show(world)
+        assert sight.shows == {"open0"}
+        assert 0.8 < sight.pixels["open0"] / world.full_pixels(200) < 2.1
 
 
-def test_seen_means_a_share_of_what_nothing_would_hide(stage):
-    """A lone object shows 0.8 to 1.4 of its reckoned pixels, far above the threshold."""
-    for shape in ("cube", "sphere", "cylinder"):
-        scene = lone(shape)
-        view = stage.show(scene)
-        share = view.pixels[0] / stage._full_pixels(scene.objects[0])
-        assert 0.8 < share < 1.4
-        assert share > 1.5 * SEEN_FRACTION
+def own_pixels(world: World) -> np.ndarray:
+    """The colours of the pixels that show the lone thing, (n, 3)."""
+    sight = show(world)
+    return sight.picture[sight.body_ids == world.model.body("open0").id].astype(float)
 
 
+@pytest.mark.parametrize("material", MATERIALS)
 @pytest.mark.parametrize("color", COLORS)
-def test_colours_are_recognisable(stage, color):
-    """The pixel at the middle is nearer, in hue or shade, to its own colour than to any other."""
-    view = stage.show(lone("cube", color=color))
-    x0, y0, x1, y1 = view.boxes[0]
-    patch = view.picture[(y0 + 2 * y1) // 3, (x0 + x1) // 2].astype(float)
+def test_colours_are_recognisable(color, material):
+    """The mean of its pixels is nearer, in hue and shade, to its own colour than to any other."""
+    mean = own_pixels(lone("cube", color=color, material=material)).mean(axis=0)
 
     def unlike(name: str) -> float:
         wanted = np.array(COLORS[name], dtype=float)
-        return float(np.abs(patch / patch.sum() - wanted / wanted.sum()).sum())
+        return float(np.abs(mean / mean.sum() - wanted / wanted.sum()).sum())
 
     assert min(COLORS, key=unlike) == color
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("color", COLORS)
+def test_metal_and_rubber_look_different(color, shape):
+    """From one pixel to the next, metal changes more."""
+    rough = {}
+    for material in MATERIALS:
+        shade = own_pixels(lone(shape, color=color, material=material)).sum(axis=1)
+        rough[material] = np.abs(np.diff(shade)).mean() / shade.mean()
+    assert rough["metal"] > 1.4 * rough["rubber"], rough
+
+
 @pytest.mark.parametrize("shadows", [True, False])
-def test_pictures_are_bright_enough_to_read(shadows, full_worlds, nursery_worlds):
-    for world in [*full_worlds[:10], *nursery_worlds[:10]]:
-        picture = world.view.picture
-        assert 60 < picture.mean() < 220
+def test_pictures_are_bright_enough_to_read(shadows):
+    settings = RenderSettings(height=112, width=112, shadows=shadows)
+    for scene_type in TYPES[::3]:
+        picture = show(draw_world(scene_type, 0), settings).picture
+        assert 60 < picture.mean() < 230
         assert picture.std() > 10
 
 
 def test_shadows_darken_the_floor_and_change_no_truth():
-    lit, shaded = (Stage(120, 120, shadows=on, num_columns=3).show(lone()) for on in (False, True))
+    lit, shaded = (
+        show(lone(), RenderSettings(height=240, width=240, shadows=on)) for on in (False, True)
+    )
     assert (lit.pixels, lit.boxes) == (shaded.pixels, shaded.boxes)
     darker = shaded.picture.astype(int).sum(axis=2) < lit.picture.astype(int).sum(axis=2) - 30
     assert darker.sum() > 30
 
 
-def test_more_objects_than_slots_is_an_error(stage):
-    scene = lone()
-    scene.objects *= 13
-    with pytest.raises(ValueError, match="13 objects; the stage has 12 slots"):
-        stage.show(scene)
+def test_every_world_fits_the_renderer_that_all_share():
+    for scene_type in TYPES:
+        assert draw_world(scene_type, 0).model.ngeom <= MAX_GEOMS
 
 
 def test_one_renderer_serves_a_thread_and_a_size():
     settings = RenderSettings(height=30, width=40)
-    assert shared_renderer(stage_xml(), settings) is shared_renderer(stage_xml(), settings)
-    other = shared_renderer(stage_xml(), RenderSettings(height=31, width=40))
-    assert other is not shared_renderer(stage_xml(), settings)
+    assert shared_renderer(empty_room_xml(), settings) is shared_renderer(
+        empty_room_xml(), settings
+    )
+    other = shared_renderer(empty_room_xml(), RenderSettings(height=31, width=40))
+    assert other is not shared_renderer(empty_room_xml(), settings)
 
 
 def test_a_renderer_names_its_driver_and_closes_twice():
-    model = import_mujoco().MjModel.from_xml_string(stage_xml())
+    model = import_mujoco().MjModel.from_xml_string(empty_room_xml())
     renderer = SceneRenderer(model, RenderSettings(height=20, width=20))
     assert renderer.gl_renderer_name()
     renderer.close()

@@ -9,12 +9,18 @@ import pytest
 
 from policies.interface import Conversation, Observation
 from policies.scripted import ExpertPolicy
-from tests.training.guessing import NoisyPolicy, make_pool
+from tests.training.guessing import GuessEnv, NoisyPolicy, make_pool
 from tests.training.records import OPTIONS, make_episode, make_truth
 from training.episode import Episode, Failure
-from training.evaluation import EvaluationConfig, evaluate, fit_best_constant, summarise
+from training.evaluation import (
+    EvaluationConfig,
+    evaluate,
+    evaluate_specs,
+    fit_best_constant,
+    summarise,
+)
 from training.rewards.compose import RewardConfig, RewardTermConfig
-from training.rollout import TooManyFailuresError
+from training.rollout import EpisodeSpec, MixedPool, TooManyFailuresError
 from training.seeding import task_seeds
 
 ANSWER = make_truth("answer")
@@ -126,3 +132,52 @@ def test_an_evaluation_with_too_many_failures_stops() -> None:
 def test_settings_out_of_range(settings: dict, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         EvaluationConfig(**settings).check()
+
+
+def test_what_was_played_before_is_not_played_again() -> None:
+    seeds = task_seeds("test", 0, 4)
+    specs = [EpisodeSpec(seed=seed) for seed in seeds]
+    done = {seeds[2]: make_episode(ANSWER, seed=seeds[2]), 5: make_episode(ANSWER, seed=5)}
+    played: list[Episode] = []
+    episodes = evaluate_specs(
+        make_pool(), NoisyPolicy(), specs, done=done, on_episode=played.append
+    )
+    assert [episode.seed for episode in episodes] == seeds
+    assert episodes[2] is done[seeds[2]]
+    assert sorted(episode.seed for episode in played) == [seeds[0], seeds[1], seeds[3]]
+
+
+def test_an_evaluation_stops_as_soon_as_too_many_have_failed() -> None:
+    seeds = task_seeds("test", 0, 20)
+    played: list[Episode] = []
+    with pytest.raises(TooManyFailuresError, match="2 of 20 episodes failed"):
+        evaluate(
+            make_pool(1, broken_resets=seeds[3:5]),
+            NoisyPolicy(),
+            seeds,
+            max_failed_share=0.05,
+            on_episode=played.append,
+        )
+    assert len(played) == 5
+
+
+def test_a_seed_that_comes_twice_is_an_error() -> None:
+    [spec] = [EpisodeSpec(seed=seed) for seed in task_seeds("test", 0, 1)]
+    with pytest.raises(ValueError, match="a seed comes twice"):
+        evaluate_specs(make_pool(), NoisyPolicy(), [spec, spec])
+
+
+def test_a_mixed_pool_gives_every_episode_the_world_that_it_names() -> None:
+    made: dict[str, list[GuessEnv]] = {"a": [], "b": []}
+
+    def make_env(key: str) -> GuessEnv:
+        made[key].append(GuessEnv())
+        return made[key][-1]
+
+    keys = ["a", "b", "b", "a", "b"]
+    seeds = task_seeds("test", 0, 5)
+    specs = [EpisodeSpec(seed=s, env_key=k) for s, k in zip(seeds, keys, strict=True)]
+    evaluate_specs(MixedPool(make_env, 2), NoisyPolicy(), specs)
+    played = {key: sorted(seed for env in envs for seed in env.seeds) for key, envs in made.items()}
+    assert played == {"a": [seeds[0], seeds[3]], "b": [seeds[1], seeds[2], seeds[4]]}
+    assert all(env.closed for envs in made.values() for env in envs)

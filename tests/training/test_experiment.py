@@ -238,11 +238,12 @@ def test_the_same_worlds_are_evaluated_in_every_row(full: RunDirectory) -> None:
 
 
 def test_blind_sees_black(full: RunDirectory) -> None:
+    """The same weights say, or weigh, something else at the same first turns."""
     replies = {
         row: [
-            turn.output.text
+            (turn.output.text, turn.output.rollout_logprobs.round(4).tolist())
             for folder in sorted((full.episodes_path / row).iterdir())
-            for turn in load_episode(folder).turns
+            for turn in load_episode(folder).turns[:1]
         ]
         for row in ("grpo", "blind")
     }

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 
 from policies.interface import Conversation
+from policies.replies import list_options
 from policies.scripted import ConstantPolicy
 from sims import make_env
 from sims.avr.config import nursery_config
@@ -19,29 +22,61 @@ from training.episode import Episode
 from training.rewards.compose import RewardConfig, RewardTermConfig, reward_group
 from training.rewards.terms import (
     REWARD_TERMS,
+    entropy_drop,
+    expected_gain,
     final_answer,
     information_gain,
     needless_action,
     num_turns,
+    relative_gain,
     reply_format,
+    truth_logprob_gain,
 )
 from training.rollout import EpisodeSpec, LocalPool, collect_episodes
 
 GOOD = "<think>a</think><answer>B</answer>"
 
 
+def believing(
+    truth: dict[str, Any],
+    *,
+    drop: float = 0.0,
+    gain: float = 0.0,
+    expected: float | None = None,
+    then: dict[str, float] | None = None,
+) -> dict[str, Any]:
+    """A truth with what a belief adds; `then` are the expected gains of the list that follows."""
+    return truth | {
+        "entropy_drop": drop,
+        "logprob_gain": gain,
+        "expected_gain": expected,
+        "expected_gains": then or {},
+    }
+
+
 @pytest.fixture
 def group() -> list[Episode]:
     """Answered rightly after one look that gained; wrongly at once; and never, in three turns."""
-    look = make_truth("action", gained=True)
-    needless = make_truth("action", sufficient=True)
-    return [
-        make_episode(look, make_truth("answer", sufficient=True), success=True),
-        make_episode(make_truth("answer"), replies=["B"]),
+    look = believing(
+        make_truth("action", gained=True), drop=0.7, gain=0.9, expected=0.5, then={"C": 0.0}
+    )
+    doubt = believing(
+        make_truth("action", sufficient=True), drop=-0.25, gain=-1.5, expected=0.2, then={"C": 0.6}
+    )
+    in_vain = believing(make_truth("action", sufficient=True), expected=0.6, then={"C": 0.6})
+    episodes = [
+        make_episode(look, believing(make_truth("answer", sufficient=True)), success=True),
+        make_episode(believing(make_truth("answer")), replies=["B"]),
         make_episode(
-            needless, needless, make_truth("invalid"), replies=[GOOD, "?", "<answer>B</answer>"]
+            doubt,
+            in_vain,
+            believing(make_truth("invalid")),
+            replies=[GOOD, "?", "<answer>B</answer>"],
         ),
     ]
+    for episode in episodes:
+        episode.truth.initial["expected_gains"] = {"C": 0.5, "D": 0.8}
+    return episodes
 
 
 def test_final_answer(group: list[Episode]) -> None:
@@ -64,7 +99,67 @@ def test_num_turns(group: list[Episode]) -> None:
     np.testing.assert_array_equal(num_turns(group), [2, 1, 3])
 
 
-@pytest.mark.parametrize("term", [information_gain, needless_action])
+def test_entropy_drop_is_signed_and_per_turn(group: list[Episode]) -> None:
+    assert [row.tolist() for row in entropy_drop(group)] == [[0.7, 0], [0], [-0.25, 0, 0]]
+
+
+def test_truth_logprob_gain_is_signed_and_per_turn(group: list[Episode]) -> None:
+    assert [row.tolist() for row in truth_logprob_gain(group)] == [[0.9, 0], [0], [-1.5, 0, 0]]
+
+
+def test_expected_gain_is_that_of_the_chosen_action(group: list[Episode]) -> None:
+    assert [row.tolist() for row in expected_gain(group)] == [[0.5, 0], [0], [0.2, 0.6, 0]]
+
+
+def test_relative_gain_is_over_the_best_of_the_list_that_the_reply_was_to(group) -> None:
+    """0.5 and 0.2 of 0.8 on the first list; then all of the 0.6 that the second one offers."""
+    assert [row.tolist() for row in relative_gain(group)] == [
+        [pytest.approx(0.625), 0],
+        [0],
+        [pytest.approx(0.25), 1, 0],
+    ]
+
+
+def test_relative_gain_is_0_where_nothing_gains() -> None:
+    idle = believing(make_truth("action"), expected=1e-17, then={"C": 0.0})
+    episode = make_episode(idle, believing(make_truth("action"), expected=0.0))
+    episode.truth.initial["expected_gains"] = {"C": 1e-17}
+    assert relative_gain([episode])[0].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("term", [expected_gain, relative_gain])
+def test_gains_that_were_not_foreseen_say_what_to_set(term, group: list[Episode]) -> None:
+    for episode in group:
+        episode.truth.initial["expected_gains"] = {}
+        for turn in episode.truth.turns:
+            turn.update(expected_gain=None, expected_gains={})
+    assert term(group[1:2])[0].tolist() == [0], "an answer gains nothing, foreseen or not"
+    told = f'{group[0].episode_id} has no expected gains: set env.config.foresee=true .*"lettered"'
+    with pytest.raises(ValueError, match=told):
+        term(group)
+
+
+@pytest.mark.parametrize(
+    ("term", "key"), [(entropy_drop, "entropy_drop"), (truth_logprob_gain, "logprob_gain")]
+)
+def test_a_world_without_a_belief_is_named(term, key: str, group: list[Episode]) -> None:
+    del group[0].truth.turns[1][key]
+    told = f"episode {group[0].episode_id} has no '{key}': its environment, world, keeps no belief"
+    with pytest.raises(ValueError, match=told):
+        term(group)
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        information_gain,
+        entropy_drop,
+        truth_logprob_gain,
+        expected_gain,
+        relative_gain,
+        needless_action,
+    ],
+)
 def test_terms_that_need_the_truth_say_so(term, group: list[Episode]) -> None:
     with pytest.raises(ValueError, match=f"{group[0].episode_id} has no truth"):
         term([replace(group[0], truth=None)])
@@ -155,6 +250,39 @@ def test_an_unknown_term_or_gate_lists_the_legal_ones(wrong: RewardConfig) -> No
 def test_a_weight_must_be_finite() -> None:
     with pytest.raises(ValueError, match=r"reward\.terms\.num_turns\.weight is nan"):
         config(num_turns=float("nan")).check()
+
+
+def test_gains_of_real_episodes_add_up_to_what_was_found_out() -> None:
+    """Three actions blindly, in worlds whose belief at the start and at the end is at hand."""
+    settings = replace(nursery_config(), foresee=True, max_turns=3)
+    world = AvrEnvConfig(config=settings)
+    pool = LocalPool(lambda: make_env(world), 4)
+
+    def act(conversation: Conversation) -> str:
+        options = list_options(conversation.observations[0].text)
+        actions = [letter for letter, text in options.items() if text.startswith("[")]
+        turn, seed = len(conversation.outputs), int(conversation.task_id.rpartition("/")[2])
+        return f"<action>{actions[(seed + 2 * turn) % len(actions)]}</action>"
+
+    specs = [EpisodeSpec(seed=seed) for seed in range(30)]
+    episodes = collect_episodes(pool, ConstantPolicy(act), specs)
+    start = [episode.truth.initial for episode in episodes]
+    end = [episode.truth.turns[-1] for episode in episodes]
+    dropped = [first["entropy"] - last["entropy"] for first, last in zip(start, end, strict=True)]
+    np.testing.assert_allclose([row.sum() for row in entropy_drop(episodes)], dropped, atol=1e-9)
+    gained = [
+        math.log(last["belief"][last["gold"]] / first["belief"][last["gold"]])
+        for first, last in zip(start, end, strict=True)
+    ]
+    totals = [row.sum() for row in truth_logprob_gain(episodes)]
+    np.testing.assert_allclose(totals, gained, atol=1e-9)
+    assert max(dropped) > 0.5
+    shares = np.concatenate(relative_gain(episodes))
+    assert shares.min() >= 0
+    assert shares.max() == 1
+    for row, episode in zip(expected_gain(episodes), episodes, strict=True):
+        proven = [turn["sufficient"] for turn in episode.truth.turns]
+        assert not row[proven].any(), "nothing is to be gained once the answer is proven"
 
 
 def test_every_task_scores_its_own_gold() -> None:

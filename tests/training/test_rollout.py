@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from policies.interface import Conversation, PolicyOutput
+from policies.interface import Conversation, PolicyOutput, UnansweredError
 from policies.scripted import ExpertPolicy
 from sims import make_env
 from sims.avr.config import nursery_config
@@ -132,6 +132,27 @@ def test_a_policy_that_breaks_ends_those_it_was_asked_about_and_no_others() -> N
     assert {e.failure.message for e in failed} == {"RuntimeError: out of memory"}
     assert all(e.terminated for e in episodes if e.failure is None)
     assert len(envs.made) == 2, "the worlds were fine and are used again"
+
+
+def test_a_policy_that_cannot_answer_somebody_answers_the_others() -> None:
+    class Choosy(NoisyPolicy):
+        def act(self, conversations):
+            outputs = super().act(conversations)
+            for index, conversation in enumerate(conversations):
+                if conversation.turn == 1 and conversation.sample_index == 0:
+                    outputs[index] = RuntimeError("too long")
+            if any(isinstance(output, Exception) for output in outputs):
+                raise UnansweredError(outputs)
+            return outputs
+
+    whole = [fingerprint(episode) for episode in collect(4)]
+    episodes = collect(4, Choosy())
+    failed = [i for i, episode in enumerate(episodes) if episode.failure is not None]
+    assert failed
+    assert {episodes[i].failure.message for i in failed} == {"RuntimeError: too long"}
+    assert {len(episodes[i].turns) for i in failed} == {1}
+    others = set(range(len(episodes))) - set(failed)
+    assert all(fingerprint(episodes[i]) == whole[i] for i in others)
 
 
 def test_a_policy_that_forgets_somebody_is_a_failure_of_the_policy() -> None:

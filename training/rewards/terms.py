@@ -18,6 +18,9 @@ from training.episode import Episode
 TermValues = np.ndarray | list[np.ndarray]
 RewardTerm = Callable[[Sequence[Episode]], TermValues]
 
+ROUNDING = 1e-9
+"""Expected gains below this are rounding [nats]."""
+
 
 def final_answer(group: Sequence[Episode]) -> np.ndarray:
     """1 where the task was solved, else 0."""
@@ -56,6 +59,81 @@ def num_turns(group: Sequence[Episode]) -> np.ndarray:
     return np.array([float(len(episode.turns)) for episode in group])
 
 
+def entropy_drop(group: Sequence[Episode]) -> list[np.ndarray]:
+    """Per turn: what the new picture took off the entropy of the exact belief about the answer
+    [nats].
+
+    Signed, since a look may leave an observer less sure. The sum over an episode is the entropy at
+    its start less that at its end, whatever was done between: no loop of actions gains anything.
+    """
+    return [np.array([_number(e, turn, "entropy_drop") for turn in _truth(e)]) for e in group]
+
+
+def truth_logprob_gain(group: Sequence[Episode]) -> list[np.ndarray]:
+    """Per turn: what the new picture added to the log-probability that the exact belief gives the
+    right answer [nats]. Signed, and it telescopes like `entropy_drop`.
+    """
+    return [np.array([_number(e, turn, "logprob_gain") for turn in _truth(e)]) for e in group]
+
+
+def expected_gain(group: Sequence[Episode]) -> list[np.ndarray]:
+    """Per turn: the entropy drop that was to be expected of the chosen action [nats], 0 or more; 0
+    for answers and void replies.
+
+    It pays for the choice, whatever luck made of it, and never for looking once the answer is
+    proven. It is a forecast, so unlike `entropy_drop` it may be earned again where an action fails
+    to show what it should have.
+    """
+    return [np.array([_expected_gain(e, turn) for turn in _truth(e)]) for e in group]
+
+
+def relative_gain(group: Sequence[Episode]) -> list[np.ndarray]:
+    """Per turn: the expected gain of the chosen action over that of the best one on the list, in
+    [0, 1]; 0 where no action on the list is expected to gain anything, and for answers and void
+    replies. Ours.
+    """
+    return [np.array(_relative_gains(episode)) for episode in group]
+
+
+def _expected_gain(episode: Episode, turn: dict[str, Any]) -> float:
+    if turn.get("kind") != "action":
+        return 0.0
+    if turn.get("expected_gain") is None:
+        raise ValueError(_no_forecast(episode))
+    return float(turn["expected_gain"])
+
+
+def _relative_gains(episode: Episode) -> list[float]:
+    turns = _truth(episode)
+    assert episode.truth is not None  # checked with the turns
+    # A truth holds the list that its own picture comes with: the reply to it is the next turn.
+    lists = [before.get("expected_gains") for before in (episode.truth.initial, *turns)]
+    values = []
+    for turn, gains in zip(turns, lists, strict=False):
+        gain = _expected_gain(episode, turn)
+        if turn.get("kind") == "action" and not gains:
+            raise ValueError(_no_forecast(episode))
+        best = max((gains or {}).values(), default=0.0)
+        values.append(gain / best if best > ROUNDING else 0.0)
+    return values
+
+
+def _number(episode: Episode, turn: dict[str, Any], name: str) -> float:
+    if turn.get(name) is None:
+        raise ValueError(
+            f"the truth of episode {episode.episode_id} has no {name!r}: its environment, "
+            f"{episode.env_id}, keeps no belief about the answer (those of AVR/ do)"
+        )
+    return float(turn[name])
+
+
+def _no_forecast(episode: Episode) -> str:
+    return (
+        f"the truth of episode {episode.episode_id} has no expected gains: set "
+        'env.config.foresee=true and env.config.action_form="lettered"'
+    )
+
+
 def _is_needless(turn: dict[str, Any]) -> bool:
     return turn.get("kind") == "action" and bool(turn.get("sufficient", False))
 
@@ -68,6 +146,16 @@ def _truth(episode: Episode) -> list[dict[str, Any]]:
 
 REWARD_TERMS: dict[str, RewardTerm] = {
     term.__name__: term
-    for term in (final_answer, reply_format, information_gain, needless_action, num_turns)
+    for term in (
+        final_answer,
+        reply_format,
+        information_gain,
+        entropy_drop,
+        truth_logprob_gain,
+        expected_gain,
+        relative_gain,
+        needless_action,
+        num_turns,
+    )
 }
 """Name in configuration -> term."""

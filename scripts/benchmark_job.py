@@ -1,0 +1,127 @@
+"""What an evaluation plays and how it is summed up: held-out worlds, or a benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from configs.schemas import EvaluateScript
+from sims import make_env
+from sims.avr.benchmark import Entry, Manifest, load_manifest, references_path
+from sims.avr.benchmark_worlds import make_entry_env
+from training.benchmark_references import References, load_references
+from training.benchmark_tables import (
+    QuestionFacts,
+    benchmark_tables,
+    normalised_tables,
+    published_note,
+)
+from training.episode import Episode
+from training.evaluation import summarise
+from training.rewards.compose import RewardConfig
+from training.rollout import EpisodeSpec, LocalPool, MixedPool
+from training.run_directory import Tables
+from training.seeding import task_seeds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is played.
+
+    Attributes:
+        title: of the report.
+        pool: where the environments come from.
+        specs: the episodes.
+        tabulate: the tables of the episodes, which come in the order of the specs.
+        notes: what the report says besides.
+    """
+
+    title: str
+    pool: LocalPool
+    specs: list[EpisodeSpec]
+    tabulate: Callable[[Sequence[Episode]], Tables]
+    notes: list[str] = field(default_factory=list)
+
+
+def make_job(config: EvaluateScript) -> Job:
+    """The job that a configuration asks for.
+
+    Raises:
+        FileNotFoundError, ValueError: where there is no such benchmark.
+    """
+    if config.benchmark is None:
+        return _split_job(config)
+    whole = load_manifest(config.benchmark.name)
+    manifest = whole.spread(config.benchmark.num_questions)
+    references = load_references(references_path(config.benchmark.name), whole.sha256)
+    # References are means over the whole manifest: they say nothing of a part of it.
+    fitting = references if manifest is whole else None
+    return Job(
+        title=f"{manifest.name}, {config.policy.kind}",
+        pool=benchmark_pool(manifest, config.num_envs),
+        specs=benchmark_specs(manifest),
+        tabulate=lambda episodes: tabulate(manifest, episodes, config.reward, fitting),
+        notes=[_manifest_note(whole, manifest), published_note()],
+    )
+
+
+def benchmark_pool(manifest: Manifest, num_envs: int) -> MixedPool:
+    """Environments by entry; the key of an entry is its seed."""
+    entries = {str(entry.seed): entry for entry in manifest.entries}
+    return MixedPool(lambda key: make_entry_env(manifest, entries[key]), num_envs)
+
+
+def benchmark_specs(manifest: Manifest) -> list[EpisodeSpec]:
+    """One episode per entry."""
+    return [EpisodeSpec(seed=entry.seed, env_key=str(entry.seed)) for entry in manifest.entries]
+
+
+def tabulate(
+    manifest: Manifest,
+    episodes: Sequence[Episode],
+    reward: RewardConfig,
+    references: References | None = None,
+) -> Tables:
+    """All tables of a benchmark: the policy's, the same normalised, and the references' rows."""
+    facts = [facts_of(entry) for entry in manifest.entries]
+    tables: dict = {**benchmark_tables(manifest.name, episodes, facts)}
+    tables["evaluation"][manifest.name]["reward"] = summarise(episodes, reward)["reward"]
+    if references is None:
+        return tables
+    random, planner = references.tables["random"], references.tables["plan"]
+    return {
+        **tables,
+        **normalised_tables(tables, random, planner),
+        "references": references.rows(),
+    }
+
+
+def facts_of(entry: Entry) -> QuestionFacts:
+    """What the tables need to know of an entry."""
+    return QuestionFacts(
+        scene_kind=entry.scene_kind,
+        scene_type=entry.scene_type,
+        question_type=entry.question_type,
+        held_out=entry.held_out,
+        sufficient=entry.sufficient,
+        optimal_turns=entry.optimal_turns,
+    )
+
+
+def _split_job(config: EvaluateScript) -> Job:
+    purpose = config.evaluation.purpose
+    seeds = task_seeds(purpose, 0, config.evaluation.num_episodes)
+    return Job(
+        title=f"{config.env.id}, {config.policy.kind}",
+        pool=LocalPool(lambda: make_env(config.env), config.num_envs),
+        specs=[EpisodeSpec(seed=seed) for seed in seeds],
+        tabulate=lambda episodes: {"evaluation": {purpose: summarise(episodes, config.reward)}},
+    )
+
+
+def _manifest_note(whole: Manifest, played: Manifest) -> str:
+    part = "" if played is whole else f" {len(played.entries)} of them were played, evenly spread."
+    return (
+        f"{whole.name}, version {whole.version}, sha256 {whole.sha256}: "
+        f"{len(whole.entries)} questions.{part}"
+    )

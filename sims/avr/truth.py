@@ -1,0 +1,94 @@
+"""The private truth that an environment reports beside each observation, JSON-able.
+
+At the reset and after every step:
+
+- `gold`, `gold_letter`: the right answer.
+- `question_kind`, `scene_type`, `scene_kind`.
+- `sufficient`: whether what had been seen before this reply proves the answer (at the reset:
+  whether the first view does).
+- `kind`: "reset", "answer", "action" or "invalid"; `choice`: its letter or None; `action`: its
+  kind, target and direction, or None.
+- `gained`: whether the action showed a place that the question still hinged on (the paper's rule);
+  `num_revealed`: how many; `num_closed`: how many such places are left.
+- `visible`: name, place and box_xyxy [px, half-open] of each thing that can be made out in the new
+  picture; `station`: azimuth and elevation of the viewer.
+- `belief`: the exact probability of each answer on offer, after the new picture; `entropy`: of it
+  [nats]; `entropy_drop`: what this step took off it, signed; `logprob_gain`: what it added to the
+  log-probability of the right answer.
+- `expected_gains`: letter -> expected entropy drop [nats] of each action on the list that is now
+  on offer; `expected_gain`: that of the action just done, as it stood before, or None. Both empty
+  where the configuration does not foresee.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sims.avr.actions import Action
+from sims.avr.knowledge import Knowledge
+from sims.avr.process import Task
+from sims.avr.things import Contents
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What happened since the last observation.
+
+    Attributes:
+        kind: "reset", "answer", "action" or "invalid".
+        letter: the option chosen, or None.
+        action: what was done, or None.
+        known_before: what had been seen before; None at the reset.
+        expected_gain: what was expected of the action [nats], or None.
+    """
+
+    kind: str
+    letter: str | None = None
+    action: Action | None = None
+    known_before: Contents | None = field(default=None)
+    expected_gain: float | None = None
+
+
+def make_truth(
+    step: Step, task: Task, knowledge: Knowledge, answers: dict[str, str]
+) -> dict[str, Any]:
+    """The truth after a step; keys as above."""
+    belief, known = task.belief, knowledge.known
+    before = known if step.known_before is None else step.known_before
+    revealed = [name for name in known if name not in before and _hinges(task, before, name)]
+    posterior = belief.posterior(known)
+    entropy_before, entropy = belief.entropy(before), belief.entropy(known)
+    prior = belief.posterior(before)
+    look = knowledge.looks[-1]
+    return {
+        "gold": task.gold,
+        "gold_letter": next(k for k, answer in answers.items() if answer == task.gold),
+        "question_kind": task.question.kind,
+        "scene_type": task.scene_type.name,
+        "scene_kind": task.scene_type.kind,
+        "sufficient": belief.proven(before) is not None,
+        "kind": step.kind,
+        "choice": step.letter,
+        "action": None if step.action is None else asdict(step.action),
+        "gained": bool(revealed),
+        "num_revealed": len(revealed),
+        "num_closed": sum(_hinges(task, known, p.name) for p in belief.places),
+        "visible": [
+            {"name": s.thing.describe(), "place": s.place.name, "box_xyxy": list(s.box)}
+            for s in look.sightings
+        ],
+        "station": asdict(look.station),
+        "belief": {answer: posterior.get(answer, 0.0) for answer in task.offer},
+        "entropy": entropy,
+        "entropy_drop": entropy_before - entropy,
+        "logprob_gain": math.log(posterior[task.gold]) - math.log(prior[task.gold]),
+        "expected_gains": dict(knowledge.gains),
+        "expected_gain": step.expected_gain,
+    }
+
+
+def _hinges(task: Task, known: Contents, place: str) -> bool:
+    """Whether the answer may still depend on what stands in a place nobody has looked into."""
+    return place not in known and task.belief.expected_gain(known, [place]) > 1e-9
