@@ -144,10 +144,18 @@ def fit_best_constant(episodes: Sequence[Episode]) -> Callable[[Conversation], s
 
     Returns:
         Conversation -> reply, for `policies.scripted.ConstantPolicy`.
+
+    Raises:
+        ValueError: where an episode offers no lettered options.
     """
     counts: dict[frozenset[str], Counter[str]] = defaultdict(Counter)
     for episode in episodes:
         options = episode.turns[0].options
+        if not options:
+            raise ValueError(
+                f"{episode.env_id} offers no lettered options, and a constant policy needs them: "
+                "set env.config.action_form=lettered"
+            )
         counts[_answers(options)][options[_initial(episode)["gold_letter"]]] += 1
     best = {key: counter.most_common(1)[0][0] for key, counter in counts.items()}
 

@@ -176,7 +176,7 @@ def nursery_config() -> AvrConfig:
         filter_attributes=["color"],
         max_count=2,
         fill_probability=0.4,
-        hide_probability=0.5,
+        hide_probability=0.4,
         wall_probability=0.6,
         num_open_places=0,
         target_names="regions",

@@ -54,10 +54,19 @@ def _reach(
     """Which rays, (n, 25, 3), meet nothing before their end, bool (n, 25)."""
     count = rays.shape[0] * rays.shape[1]
     geoms, lengths = np.zeros(count, dtype=np.int32), np.zeros(count)
-    start, flat = np.array(eye), rays.ravel()
-    cast = import_mujoco().mj_multiRay
-    cast(model, data, start, flat, _GROUPS, 1, without, geoms, lengths, None, count, math.inf)
+    start, flat, cast = np.array(eye), rays.ravel(), import_mujoco().mj_multiRay
+    cast(
+        model, data, start, flat, _GROUPS, 1, without, geoms, lengths,
+        nray=count, cutoff=math.inf, **_ray_settings(),
+    )  # fmt: skip
     return ((lengths < 0) | (lengths >= 1)).reshape(rays.shape[:2])  # negative: nothing was hit
+
+
+@lru_cache(maxsize=1)
+def _ray_settings() -> dict[str, None]:
+    """That no normals are wanted, where this version of MuJoCo asks."""
+    knows_normals = "normal" in (import_mujoco().mj_multiRay.__doc__ or "")
+    return {"normal": None} if knows_normals else {}
 
 
 def _in_frame(rays: np.ndarray, eye: np.ndarray, fovy: float) -> np.ndarray:

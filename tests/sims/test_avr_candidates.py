@@ -11,7 +11,7 @@ from scipy.stats import chi2_contingency, chisquare
 
 from sims.avr.actions import KINDS, SIDES, VIEWER_DIRECTIONS, Action, perform
 from sims.avr.candidates import deal_letters, draw_candidates, key_action, make_list
-from sims.avr.marks import deal_marks, draw_marks, shows_mark
+from sims.avr.marks import MAX_MARK, deal_marks, draw_marks, shows_mark
 from sims.avr.sight import look
 from sims.avr.texts import name_targets
 from sims.avr.viewer import Station
@@ -159,10 +159,17 @@ class TestMarks:
     def test_every_number_is_dealt_to_every_handle_alike(self):
         rng, names = np.random.default_rng(0), ["a", "b", "c", "d"]
         dealt = [deal_marks(names, rng) for _ in range(600)]
-        assert all(sorted(marks.values()) == [1, 2, 3, 4] for marks in dealt)
+        numbers = range(1, MAX_MARK + 1)
+        assert all(len(set(marks.values())) == len(names) for marks in dealt)
         for name in names:
             counts = Counter(marks[name] for marks in dealt)
-            assert chisquare([counts[number] for number in range(1, 5)]).pvalue > 1e-3
+            assert set(counts) <= set(numbers)
+            assert chisquare([counts[number] for number in numbers]).pvalue > 1e-3
+
+    @pytest.mark.parametrize("scene_type", TYPES)
+    def test_there_are_numbers_enough(self, scene_type):
+        for seed in range(10):
+            assert len(handles(still_world(scene_type, seed))) <= MAX_MARK
 
     @pytest.mark.render
     @pytest.mark.parametrize("size", [112, 224])

@@ -140,7 +140,7 @@ def test_the_planning_expert_is_as_good_and_the_wandering_one_worse():
             solved[style] += reward
     assert solved["plan"] >= solved["best"] - 1
     assert turns["plan"] <= 1.2 * turns["best"]
-    assert turns["wander"] > 1.3 * turns["best"]
+    assert turns["wander"] > 1.1 * turns["best"]
 
 
 def refilled(task: Task, rng: np.random.Generator) -> Task:
