@@ -27,7 +27,7 @@ DENSITY = 150.0
 """Of everything that moves [kg/m^3]."""
 
 _OPTIONS = f"""<option timestep="{PHYSICS_DT}" integrator="implicitfast" iterations="30"
-    cone="elliptic" impratio="30"/>
+    cone="elliptic" impratio="30"><flag multiccd="enable"/></option>
   <statistic center="0 0.3 0.5" extent="7"/>
   <visual><global offwidth="640" offheight="640"/><quality shadowsize="512" offsamples="0"
     numslices="20" numstacks="12"/>
