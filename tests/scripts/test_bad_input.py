@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -148,9 +149,9 @@ def test_help_of_every_script(name: str, capsys) -> None:
     out, err = capsys.readouterr()
     assert err == ""
     assert f"Usage: python scripts/{name}.py" in out
-    assert f"python scripts/{name}.py env=avr" in out.partition("Groups")[0]
+    assert re.search(rf"python scripts/{name}\.py .*env=avr", out.partition("Groups")[0])
     assert "avr/nursery" in out
-    assert "run.*" in out
+    assert ("run.*" in out) == (name != "play")  # play writes no run
     assert "--show-config" in out
     undocumented = [line for line in out.splitlines() if line.strip().endswith("(default)")]
     assert undocumented == [], "options without a description"
