@@ -57,8 +57,9 @@ def main(config: CheckBeliefScript, config_yaml: str) -> None:
     """Gather the evidence and write it down."""
     run = open_run(config.run, config_yaml)
     episodes = play_episodes(config)
-    turns = [turn for played in episodes.values() for turn in played]
-    figures = log_loss_figures(turns) | calibration_figures(turns) | divergence_figures(turns)
+    turns = [turn for played in episodes.values() for episode in played for turn in episode]
+    figures = log_loss_figures([e for played in episodes.values() for e in played])
+    figures |= calibration_figures(turns) | divergence_figures(turns)
     figures |= small_scene_figures(config) | adversary_figures(config)
     tables = log_loss_tables(turns) | {"excess_by_policy_and_turn": policy_table(episodes)}
     print("Log-loss of the belief less the reference's, per turn [nats]")
@@ -70,7 +71,7 @@ def main(config: CheckBeliefScript, config_yaml: str) -> None:
     print(f"Results: {run.summary_path}")
 
 
-def play_episodes(config: CheckBeliefScript) -> dict[str, list[Turn]]:
+def play_episodes(config: CheckBeliefScript) -> dict[str, list[list[Turn]]]:
     """Episodes of each scene kind under each policy, in turn; by policy."""
     side = config.image_size
     settings = AvrConfig(
@@ -82,32 +83,32 @@ def play_episodes(config: CheckBeliefScript) -> dict[str, list[Turn]]:
         max_turns=config.num_actions + 2,  # the last action is never the last turn
     )
     envs = [AvrEnv(settings, kind) for kind in config.kinds]
-    turns: dict[str, list[Turn]] = {name: [] for name in config.policies}
+    played: dict[str, list[list[Turn]]] = {name: [] for name in config.policies}
     seeds = task_seeds("validation", config.first_index, config.num_episodes)
     with progress_bar("episodes", 0, len(seeds)) as advance:
         for index, seed in enumerate(seeds):
             name = config.policies[index // len(envs) % len(config.policies)]
-            found, _ = play(
+            turns, _ = play(
                 envs[index % len(envs)],
                 seed,
                 CHOOSERS[name],
                 num_actions=config.num_actions,
                 with_reference=index * GOLDEN % 1 < config.reference_share,
             )
-            turns[name] += found
+            played[name].append(turns)
             advance({})
-    return turns
+    return played
 
 
-def policy_table(episodes: Mapping[str, Sequence[Turn]]) -> dict[str, Row]:
+def policy_table(episodes: Mapping[str, Sequence[Sequence[Turn]]]) -> dict[str, Row]:
     """Mean excess over the reference, per policy and turn [nats]."""
     table = {
         name: _table(
-            [turn for turn in turns if turn.reference is not None],
+            [turn for turns in played for turn in turns if turn.reference is not None],
             lambda turn: ("all", f"turn_{turn.turn}"),
             _expected_excess,
         )
-        for name, turns in episodes.items()
+        for name, played in episodes.items()
     }
     return {name: rows["all"] for name, rows in table.items() if rows}
 
@@ -127,18 +128,19 @@ def log_loss_tables(turns: Sequence[Turn]) -> dict[str, dict[str, Row]]:
     }
 
 
-def log_loss_figures(turns: Sequence[Turn]) -> dict[str, float]:
-    """The excess over all turns, and the largest mean of a question type and turn."""
-    compared = [turn for turn in turns if turn.reference is not None]
+def log_loss_figures(episodes: Sequence[Sequence[Turn]]) -> dict[str, float]:
+    """Means over episodes of what their turns have on average, and the largest mean of a question
+    type and turn.
+    """
+    turns = [turn for episode in episodes for turn in episode]
     cells = log_loss_tables(turns)["excess_by_question_and_turn"].values()
     means = [cell for row in cells for cell in row.values() if (cell["n"] or 0) >= LEAST_EPISODES]
-    surprise = mean_stderr(map(_surprise, turns))
+    compared = [episode for episode in episodes if episode[0].reference is not None]
     figures = {"log_loss.num_turns": float(len(turns))}
-    figures |= _figure("log_loss.mean_over_own_entropy", surprise)
+    figures |= _figure("log_loss.mean_over_own_entropy", episodes, _surprise)
     if compared:
-        figures |= _figure("log_loss.mean_excess", mean_stderr(t.excess for t in compared))
-        expected = mean_stderr(map(_expected_excess, compared))
-        figures |= _figure("log_loss.mean_expected_excess", expected)
+        figures |= _figure("log_loss.mean_excess", compared, lambda turn: turn.excess)
+        figures |= _figure("log_loss.mean_expected_excess", compared, _expected_excess)
     if means:
         figures["log_loss.largest_excess"] = max(float(cell["mean"] or 0.0) for cell in means)
     return figures
@@ -284,7 +286,11 @@ def _largest(deviations: Iterable[float]) -> float:
     return min(max(found, default=0.0), 1e9)  # an infinite one would not be a number in JSON
 
 
-def _figure(name: str, cell: dict[str, float | int | None]) -> dict[str, float]:
+def _figure(
+    name: str, episodes: Iterable[Sequence[Turn]], value: Callable[[Turn], float]
+) -> dict[str, float]:
+    """Mean and standard error; turns of an episode depend on each other, episodes do not."""
+    cell = mean_stderr(float(np.mean([value(turn) for turn in turns])) for turns in episodes)
     return {name: float(cell["mean"] or 0.0), f"{name}_stderr": float(cell["stderr"] or 0.0)}
 
 

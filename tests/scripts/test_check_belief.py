@@ -51,19 +51,22 @@ def make_turns(count: int, *, gold: str, reference: float) -> list[Turn]:
     ]
 
 
-def test_the_excess_is_the_mean_over_the_turns() -> None:
+def test_the_excess_is_a_mean_over_episodes() -> None:
     """30 times ln(0.8 / 0.5) and 10 times ln(0.2 / 0.5), of which 0.8 and 0.2 are expected; and 0
     over the belief's own entropy.
     """
     turns = make_turns(30, gold="yes", reference=0.8) + make_turns(10, gold="no", reference=0.8)
-    figures = log_loss_figures(turns)
+    figures = log_loss_figures([[turn] for turn in turns])
     realised = (30 * 0.4700036292 - 10 * 0.9162907319) / 40
     expected = 0.8 * 0.4700036292 - 0.2 * 0.9162907319
     assert figures["log_loss.mean_excess"] == pytest.approx(realised)
     assert figures["log_loss.mean_expected_excess"] == pytest.approx(expected)
     assert figures["log_loss.largest_excess"] == pytest.approx(expected)
     assert figures["log_loss.mean_over_own_entropy"] == pytest.approx(0)
-    assert "log_loss.largest_excess" not in log_loss_figures(turns[:5])
+    few = log_loss_figures([turns[:10], turns[10:20]])  # of two episodes that are alike
+    assert "log_loss.largest_excess" not in few
+    assert few["log_loss.mean_excess"] == pytest.approx(0.4700036292)
+    assert few["log_loss.mean_excess_stderr"] == pytest.approx(0)
 
 
 def test_calibration_is_of_all_answers_and_of_each_class() -> None:
