@@ -105,7 +105,7 @@ def draw_candidates(config: AvrConfig, world: World, rng: np.random.Generator) -
 def draw_first_candidates(
     config: AvrConfig, world: World, rng: np.random.Generator, *, with_open: bool
 ) -> list[Action]:
-    """5 to 8 actions for a world at its start, of kinds that depend on nothing in the world.
+    """As many actions as may be on offer, for a world at its start; the kinds are always the same.
 
     Args:
         config: gives how many.
@@ -113,7 +113,6 @@ def draw_first_candidates(
         rng: all randomness.
         with_open: whether one of them is offered to be opened, be it a drawer or not.
     """
-    count = int(rng.integers(config.min_actions, config.max_actions + 1))
     handles = [device.handles[0] for device in world.layout.devices]
     chosen = [Action(kind="pick", target=name) for name in handles]
     chosen.append(Action(kind="move_viewer", direction="up"))
@@ -126,8 +125,7 @@ def draw_first_candidates(
         chosen.append(Action(kind="open", target=opened))
     else:
         others.append(Action(kind="move_viewer", direction=SIDES[int(rng.integers(2))]))
-    room = max(count - len(chosen), 0)
-    return chosen + [others[i] for i in sorted(rng.permutation(len(others))[:room])]
+    return chosen + others[: config.max_actions - len(chosen)]
 
 
 def key_action(device: Device, world: World) -> Action:

@@ -85,8 +85,7 @@ def draw_views(config: AvrConfig, seeds: Sequence[int]) -> Iterator[Views | None
     """The views of one world after the other.
 
     Args:
-        config: of the pictures and worlds; empty `scene_types` means all thirty, which the
-            environments' own scene kinds do not matter to.
+        config: of the pictures and worlds; empty `scene_types` means all thirty.
         seeds: one per world; equal seeds give equal views.
 
     Yields:
