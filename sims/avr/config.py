@@ -41,7 +41,8 @@ class AvrConfig:
             point into the picture, free-form answers).
         target_names: what options call their targets: "marks" (numbers drawn into the picture) or
             "regions" (left, middle, right; for types with one handle a column).
-        min_actions, max_actions: how many action options are offered, 5 to 8.
+        min_actions, max_actions: how many action options are offered, 5 to 8; the first list always
+            holds as many as may be.
         redraw_options: whether the actions on offer are drawn anew after each turn.
         shuffle_options: whether letters are dealt at random; if not, answers come first and actions
             follow, both in a fixed order.

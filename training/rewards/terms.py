@@ -90,7 +90,7 @@ def expected_gain(group: Sequence[Episode]) -> list[np.ndarray]:
 def relative_gain(group: Sequence[Episode]) -> list[np.ndarray]:
     """Per turn: the expected gain of the chosen action over that of the best one on the list, in
     [0, 1]; 0 where no action on the list is expected to gain anything, and for answers and void
-    replies. Ours.
+    replies. Ours. A forecast, as `expected_gain` is.
     """
     return [np.array(_relative_gains(episode)) for episode in group]
 
