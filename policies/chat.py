@@ -250,13 +250,16 @@ class ChatFormat:
         if transcript.num_outputs:
             closing = [] if transcript.ids[-1] == end else [end]
             transcript._add_context([*closing, *newline])
-        if observation.images:
-            transcript._add_context([start, *self.encode_text("user\n")])
-            for image in observation.images:
-                self._add_picture(transcript, image)
-            text = self.encode_text(observation.text)
-        else:
-            text = (start, *self.encode_text(f"user\n{observation.text}"))
+        said = "user\n"
+        opened = [start]
+        for part in observation.parts():
+            if isinstance(part, str):
+                said += part
+                continue
+            transcript._add_context([*opened, *self.encode_text(said)])
+            self._add_picture(transcript, part)
+            said, opened = "", []
+        text = [*opened, *self.encode_text(said)]
         opening = [start, *self.encode_text("assistant\n")]
         transcript._add_context([*text, end, *newline, *opening])
         transcript.num_observations += 1

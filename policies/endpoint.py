@@ -176,14 +176,15 @@ class EndpointPolicy:
         return [*messages, {"role": "user", "content": self._parts(observations[-1])}]
 
     def _parts(self, observation: Observation) -> list[dict[str, Any]]:
-        """An observation as content parts, pictures before text as in our own chat format."""
+        """An observation as content parts, in the order of our own chat format."""
         detail = {} if self.image_detail is None else {"detail": self.image_detail}
         parts: list[dict[str, Any]] = []
-        for image in observation.images:
-            url = picture_url(np.zeros_like(image) if self.blind else image)
+        for part in observation.parts() or [""]:
+            if isinstance(part, str):
+                parts.append({"type": "text", "text": part})
+                continue
+            url = picture_url(np.zeros_like(part) if self.blind else part)
             parts.append({"type": "image_url", "image_url": {"url": url, **detail}})
-        if observation.text or not parts:
-            parts.append({"type": "text", "text": observation.text})
         return parts
 
 

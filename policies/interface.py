@@ -13,13 +13,17 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+IMAGE_MARKER = "<image>"
+"""Where a picture stands in an observation's text."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
     """What an environment shows at one turn.
 
     Attributes:
-        text: what the environment says; may be empty.
+        text: what the environment says; may be empty. It either holds one `IMAGE_MARKER` for each
+            picture, where that picture stands, or none at all: then pictures come before the text.
         images: the new pictures of this turn, each uint8 of shape (H, W, 3), RGB.
         state: proprioception, float32 of shape (D,), or None for environments without a robot.
     """
@@ -34,6 +38,17 @@ class Observation:
         `state`).
         """
         return cls(text=obs["text"], images=tuple(obs["images"]), state=obs.get("state"))
+
+    def parts(self) -> list[str | np.ndarray]:
+        """Words and pictures in the order in which they are read; no empty words.
+
+        Raises:
+            ValueError: where the text has markers, but not one for each picture.
+        """
+        words = split_at_images(self.text, len(self.images))
+        pairs = zip(words, [*self.images, None], strict=True)
+        parts = [part for pair in pairs for part in pair]
+        return [part for part in parts if part is not None and not _is_empty(part)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,3 +267,24 @@ class Engine(Protocol):
 
     def forget(self, cache_keys: Sequence[str]) -> None:
         """Drop what is cached for these conversations."""
+
+
+def split_at_images(text: str, num_images: int) -> list[str]:
+    """The words before each picture, and those after the last: num_images + 1 texts, maybe empty.
+
+    Raises:
+        ValueError: where the text has markers, but not one for each picture.
+    """
+    words = text.split(IMAGE_MARKER)
+    if len(words) == 1:
+        return [""] * num_images + words
+    if len(words) != num_images + 1:
+        raise ValueError(
+            f"the text has {len(words) - 1} {IMAGE_MARKER} for {num_images} pictures; legal: one "
+            "for each, or none"
+        )
+    return words
+
+
+def _is_empty(part: str | np.ndarray) -> bool:
+    return isinstance(part, str) and not part

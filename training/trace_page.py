@@ -11,10 +11,11 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from policies.interface import IMAGE_MARKER
 from training.charts import format_number
 from training.run_directory import write_atomic
 from training.trace_statistics import Tally
-from training.traces import IMAGE_TAG, Sample, TraceConfig
+from training.traces import Sample, TraceConfig
 
 BOX = re.compile(r"(mark \d+ )?bbox_2d\((\d\.\d{3}),(\d\.\d{3}),(\d\.\d{3}),(\d\.\d{3})\)")
 """A box in a reply, as shares of the picture; those of marks are drawn dashed."""
@@ -148,9 +149,9 @@ def _sample(root: Path, sample: Sample) -> str:
     pictures = iter(sample["image"])
     turns = []
     for human, gpt in zip(sample["conversations"][::2], sample["conversations"][1::2], strict=True):
-        names = [next(pictures) for _ in range(human["value"].count(IMAGE_TAG))]
+        names = [next(pictures) for _ in range(human["value"].count(IMAGE_MARKER))]
         views = [_view(root / name, gpt["value"] * (name == names[-1])) for name in names]
-        asked = human["value"].replace(f"{IMAGE_TAG}\n", "")
+        asked = human["value"].replace(f"{IMAGE_MARKER}\n", "")
         turns.append(
             f'<div class="turn"><div>{"".join(views)}</div><div>'
             f'<div class="says human">{html.escape(asked)}</div>'

@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from policies.interface import IMAGE_MARKER, split_at_images
 from policies.replies import read_reply
 from training.checks import check_at_least, check_share
 from training.episode import Episode, Turn, decode_png
 
 FORMS = ("multi_turn", "single_step")
 IMAGE_FORMATS = ("png", "jpeg")
-IMAGE_TAG = "<image>"
 _STYLE_STREAM = 0x7261
 """Keeps the draw of styles apart from whatever else is seeded with an environment's seed."""
 
@@ -101,7 +101,8 @@ def make_samples(
         The samples, and path relative to the dataset -> content of the file.
 
     Raises:
-        ValueError: for an episode without truth, without text, or with `<image>` in its words.
+        ValueError: for an episode without truth, without text, with `<image>` in a reply, or whose
+            words have another number of them than of pictures.
     """
     if episode.truth is None:
         raise ValueError(f"episode {episode.episode_id} has no truth; a trace needs its types")
@@ -109,7 +110,7 @@ def make_samples(
     files: dict[str, bytes] = {}
     paths: list[list[str]] = []
     for turn in episode.turns:
-        _check_words(turn)
+        _check_reply(turn)
         stems = [f"{episode.seed:09d}-{len(files) + k:02d}" for k in range(len(turn.image_pngs))]
         paths.append([f"{folder}/{stem}.{_suffix(config)}" for stem in stems])
         files.update(zip(paths[-1], (_encode(p, config) for p in turn.image_pngs), strict=True))
@@ -146,13 +147,17 @@ def reply_text(turn: Turn) -> str:
     return turn.output.text
 
 
-def _check_words(turn: Turn) -> None:
-    if IMAGE_TAG in turn.text or IMAGE_TAG in reply_text(turn):
-        raise ValueError(f"{IMAGE_TAG} stands in the words of a turn: {turn.text[:80]!r}")
+def _check_reply(turn: Turn) -> None:
+    if IMAGE_MARKER in reply_text(turn):
+        raise ValueError(f"{IMAGE_MARKER} stands in a reply: {reply_text(turn)[:80]!r}")
 
 
 def _ask(turn: Turn) -> str:
-    return f"{IMAGE_TAG}\n" * len(turn.image_pngs) + turn.text
+    """What a turn showed, with a marker where each picture stands."""
+    words = split_at_images(turn.text, len(turn.image_pngs))
+    if IMAGE_MARKER in turn.text:
+        return turn.text
+    return f"{IMAGE_MARKER}\n" * len(turn.image_pngs) + words[-1]
 
 
 def _history(turns: list[Turn]) -> str:

@@ -32,6 +32,25 @@ def test_layout_is_chatml_with_pictures_before_the_text(chat, tokenizer):
     )
 
 
+def test_pictures_stand_where_the_text_has_markers(chat, tokenizer):
+    text = "frame 3: <image>\nframe 9: <image>"
+    observations = [Observation(text=text, images=(BLACK, BLACK)), Observation(text="none")]
+    transcript = chat.transcript(observations, [PolicyOutput(text="red")])
+    picture = f"<|vision_start|>{'<|image_pad|>' * 4}<|vision_end|>"
+    assert (
+        f"<|im_start|>user\nframe 3: {picture}\nframe 9: {picture}<|im_end|>\n"
+        in tokenizer.decode(transcript.prompt().ids)
+    )
+    assert len(transcript.prompt().images) == 2
+
+
+@pytest.mark.parametrize("text", ["<image>", "<image> and <image> and <image>"])
+def test_markers_and_pictures_must_agree(chat, text):
+    observation = Observation(text=text, images=(BLACK, BLACK))
+    with pytest.raises(ValueError, match="for 2 pictures; legal: one for each, or none"):
+        chat.transcript([observation], [])
+
+
 def test_layout_equals_the_library_chat_template(chat, tokenizer):
     observations = [Observation(text="look", images=(BLACK,)), Observation(text="and the cube")]
     sample = chat.transcript(observations[:1], [PolicyOutput(text="red")]).sample()

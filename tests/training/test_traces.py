@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,12 +89,23 @@ def test_jpeg_pictures_look_like_the_originals() -> None:
         assert np.abs(np.asarray(image).astype(int) - turn.images()[0]).max() <= 3
 
 
-def test_words_with_an_image_tag_are_refused() -> None:
+def test_replies_with_an_image_marker_are_refused() -> None:
     episode = make_episode(ANSWERED, replies=("<think><image></think><answer>A</answer>",))
-    with pytest.raises(ValueError, match="<image> stands in the words"):
+    with pytest.raises(ValueError, match="<image> stands in a reply"):
         make_samples(episode, TraceConfig(), folder="images/00000")
     episode.truth = None
     with pytest.raises(ValueError, match="has no truth"):
+        make_samples(episode, TraceConfig(), folder="images/00000")
+
+
+def test_markers_stand_where_the_environment_put_them() -> None:
+    episode = an_episode()
+    first = episode.turns[0]
+    episode.turns[0] = replace(first, text=f"frame 7: <image>\n{QUESTION}")
+    [sample], _ = make_samples(episode, TraceConfig(), folder="images/00000")
+    assert sample["conversations"][0]["value"] == f"frame 7: <image>\n{QUESTION}"
+    episode.turns[0] = replace(first, text=f"<image><image>\n{QUESTION}")
+    with pytest.raises(ValueError, match="2 <image> for 1 pictures"):
         make_samples(episode, TraceConfig(), folder="images/00000")
 
 
