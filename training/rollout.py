@@ -219,11 +219,10 @@ def _start(env: gymnasium.Env, order: int, spec: EpisodeSpec, sampling_seed: int
 
 def _act(policy: Policy, running: Sequence[_Running]) -> list[PolicyOutput | None]:
     """The policy's outputs; None for episodes that have failed already or fail now."""
-    ready = [run for run in running if run.episode.failure is None]
     if policy.privileged:
-        for run in ready:
-            style = getattr(policy, "style", "best")
-            run.conversation.expert_reply = run.env.unwrapped.expert_reply(style)  # type: ignore[attr-defined]
+        for run in running:
+            _consult_expert(run, getattr(policy, "style", "best"))
+    ready = [run for run in running if run.episode.failure is None]
     outcomes = iter(_outcomes(policy, [run.conversation for run in ready]))
     outputs: list[PolicyOutput | None] = []
     for run in running:
@@ -232,6 +231,16 @@ def _act(policy: Policy, running: Sequence[_Running]) -> list[PolicyOutput | Non
             run.episode.failure = _failure("policy", outcome)
         outputs.append(outcome if isinstance(outcome, PolicyOutput) else None)
     return outputs
+
+
+def _consult_expert(run: _Running, style: str) -> None:
+    """Hand the expert's reply over; an expert that breaks down fails its own episode alone."""
+    if run.episode.failure is not None:
+        return
+    try:
+        run.conversation.expert_reply = run.env.unwrapped.expert_reply(style)  # type: ignore[attr-defined]
+    except Exception as error:
+        run.episode.failure = _failure("env", error)
 
 
 def _outcomes(

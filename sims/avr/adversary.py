@@ -157,7 +157,7 @@ def wander(env: AvrEnv, seed: int, rng: np.random.Generator, *, depth: int) -> W
 
 def _way_back(env: AvrEnv, options: Sequence[str]) -> Sequence[str]:
     """The options that undo the last action."""
-    done = env._knowledge.actions[-1:]
+    done = env.knowledge.actions[-1:]
     if not done or done[0] is None:
         return ()
     opposite = {"left": "right", "right": "left", "up": "down", "down": "up", "": ""}
@@ -166,7 +166,7 @@ def _way_back(env: AvrEnv, options: Sequence[str]) -> Sequence[str]:
     return [
         letter
         for letter in options
-        if (action := env._knowledge.options.actions[letter]).target == last.target
+        if (action := env.knowledge.options.actions[letter]).target == last.target
         and action.kind == kinds.get(last.kind, last.kind)
         and action.direction == opposite[last.direction]
     ]
@@ -176,13 +176,13 @@ def _walk(env: AvrEnv, letters: tuple[str, ...], moments: tuple[Moment, ...]) ->
     return Walk(
         letters=letters,
         moments=moments,
-        options=tuple(env._knowledge.options.actions),
+        options=tuple(env.knowledge.options.actions),
         env_state=env.get_state(),
     )
 
 
 def _moment(env: AvrEnv, info: dict[str, Any]) -> Moment:
-    truth, state = info["truth"], env._world.get_state()
+    truth, state = info["truth"], env.world.get_state()
     acted = truth["kind"] == "action"
     return Moment(
         state=(
@@ -191,7 +191,7 @@ def _moment(env: AvrEnv, info: dict[str, Any]) -> Moment:
             tuple(sorted(state["open"].items())),
             tuple(state["station"]),
         ),
-        num_known=len(env._knowledge.known),
+        num_known=len(env.knowledge.known),
         entropy=truth["entropy"],
         drop=truth["entropy_drop"] if acted else 0.0,
         logprob_gain=truth["logprob_gain"] if acted else 0.0,

@@ -115,19 +115,19 @@ def play(
         What the belief said at every turn, the first view's included; and what happened.
     """
     _, info = env.reset(seed=seed)
-    task, rng = env._task, np.random.default_rng([seed, 1])
+    task, rng = env.task, np.random.default_rng([seed, 1])
     balanced = env.config.balanced
     reference = None
     if with_reference:
-        reference = Reference(task, make_prior(env.config), env._realise, balanced=balanced)
+        reference = Reference(task, make_prior(env.config), env.realise, balanced=balanced)
     turns = [_turn(task, info, 0, reference, None)]
-    shows, actions = [env._sight.shows], list[Action]()
+    shows, actions = [env.sight.shows], list[Action]()
     for number in range(1, num_actions + 1):
         info = env.step(choose(env, info, rng))[4]
         if info["truth"]["action"] is None:
             break
         actions.append(Action(**info["truth"]["action"]))
-        shows.append(env._sight.shows)
+        shows.append(env.sight.shows)
         divergence = None
         if reference is not None and not turns[-1].settled:
             divergence = reference.step(actions[-1], shows[-1])
@@ -199,7 +199,7 @@ CHOOSERS: dict[str, Chooser] = {
 
 
 def _actions(env: AvrEnv) -> dict[str, Action]:
-    return env._knowledge.options.actions
+    return env.knowledge.options.actions
 
 
 def _by_gain(info: dict[str, Any], rng: np.random.Generator, *, sign: float) -> str:

@@ -40,7 +40,7 @@ class AvrConfig:
         action_form: "lettered" (answers and actions in one list) or "typed" (free-form actions that
             point into the picture, free-form answers).
         target_names: what options call their targets: "marks" (numbers drawn into the picture) or
-            "regions" (left, middle, right; for types with one handle a column).
+            "regions" (left, middle, right; counted where a column has several handles).
         min_actions, max_actions: how many action options are offered, 5 to 8; the first list always
             holds as many as may be.
         redraw_options: whether the actions on offer are drawn anew after each turn.

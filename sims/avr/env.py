@@ -53,6 +53,11 @@ class AvrEnv(gymnasium.Env[dict[str, Any], str]):
         config: what the worlds look like; None takes the defaults.
         scene_kind: "occlusion", "stack" or "composite".
         render_mode: "rgb_array" or None.
+
+    Attributes:
+        world: the world as it stands; private like `info["truth"]`, and so are the next two.
+        sight: what the latest picture shows.
+        knowledge: what has been seen, the belief, and the options on offer.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 2}  # noqa: RUF012
@@ -77,6 +82,9 @@ class AvrEnv(gymnasium.Env[dict[str, Any], str]):
             {"text": ReplySpace(1_000_000), "images": ImagesSpace(height, width, max_images=1)}
         )
         self.action_space = ReplySpace(self.config.max_reply_chars)
+        self.world: World
+        self.sight: Sight
+        self.knowledge: Knowledge
         self._over = True
         self._start_state: dict[str, Any] = {}
         self._replies: list[str] = []
@@ -92,13 +100,13 @@ class AvrEnv(gymnasium.Env[dict[str, Any], str]):
         """Start the episode that the generator's present state stands for."""
         config, rng = self.config, self.np_random
         self._start_state, self._replies = dict(rng.bit_generator.state), []
-        self._task, (self._world, self._sight) = draw_task(config, self._types, rng, self._realise)
-        self._foresight = Foresight(self._world)
+        self._task, (self.world, self.sight) = draw_task(config, self._types, rng, self.realise)
+        self._foresight = Foresight(self.world)
         handles = [n for device in self._task.layout.devices for n in device.handles]
         self._marks = deal_marks(handles, rng) if config.target_names == "marks" else {}
         self._answers = self._deal_answers()
         names = name_targets(self._task.layout, self._marks)
-        self._knowledge = Knowledge(
+        self.knowledge = Knowledge(
             question=self._task.question,
             belief=self._task.belief,
             options=make_list(self._answers, [], names, brief=config.brief, rng=None),
@@ -107,7 +115,7 @@ class AvrEnv(gymnasium.Env[dict[str, Any], str]):
             turns_left=config.max_turns,
             brief=config.brief,
         )
-        self._knowledge.add(self._sight, self._world)
+        self.knowledge.add(self.sight, self.world)
         self._turn, self._over = 0, False
         self._offer_actions()
         truth = self._truth(Step(kind="reset"))
@@ -121,7 +129,7 @@ class AvrEnv(gymnasium.Env[dict[str, Any], str]):
         self._replies.append(reply)
         decision = self._read(reply)
         self._turn += 1
-        self._knowledge.turns_left -= 1
+        self.knowledge.turns_left -= 1
         step = self._carry_out(decision)
         success = decision.answer == self._task.gold
         terminated = decision.answer is not None
@@ -139,12 +147,12 @@ class AvrEnv(gymnasium.Env[dict[str, Any], str]):
         """What the scripted expert says now, from what has been seen only (see
         `sims.avr.expert`).
         """
-        return expert_reply(self._knowledge, self._foresight, style)
+        return expert_reply(self.knowledge, self._foresight, style)
 
     def render(self) -> np.ndarray:
         """The present picture, uint8 (H, W, 3)."""
-        picture = self._sight.picture.copy()
-        draw_marks(picture, self._marks, self._sight, self._world)
+        picture = self.sight.picture.copy()
+        draw_marks(picture, self._marks, self.sight, self.world)
         return picture
 
     def get_state(self) -> dict[str, Any]:
@@ -163,7 +171,7 @@ class AvrEnv(gymnasium.Env[dict[str, Any], str]):
             obs, _, _, _, info = self.step(reply)
         return obs, info
 
-    def _realise(self, task: Task) -> tuple[World, Sight] | None:
+    def realise(self, task: Task) -> tuple[World, Sight] | None:
         """The world of a task and its first picture, or None where it does not settle, or shows or
         hides what it should not.
         """
@@ -179,23 +187,23 @@ class AvrEnv(gymnasium.Env[dict[str, Any], str]):
         return None if any(sight.pixels.get(n, 0) > allowed for n in hidden) else (world, sight)
 
     def _read(self, reply: str) -> Decision:
-        options = self._knowledge.options
+        options = self.knowledge.options
         if self.config.action_form == "lettered":
             return read_decision(reply, options)
-        return read_decision(reply, options, self._sight, self._world)
+        return read_decision(reply, options, self.sight, self.world)
 
     def _carry_out(self, decision: Decision) -> Step:
         """Do what was decided, look, and say what that revealed."""
-        knowledge = self._knowledge
+        knowledge = self.knowledge
         before, expected = dict(knowledge.known), None
         if decision.action is not None:
             offered = knowledge.options.actions.items()
             letter = next((k for k, action in offered if action == decision.action), "")
             expected = knowledge.gains.get(letter)
-            perform(decision.action, self._world)
-            self._sight = look(self._world, self._settings)
+            perform(decision.action, self.world)
+            self.sight = look(self.world, self._settings)
             knowledge.actions.append(decision.action)
-            knowledge.add(self._sight, self._world)
+            knowledge.add(self.sight, self.world)
             self._offer_actions()
         return Step(
             kind=decision.kind,
@@ -207,15 +215,15 @@ class AvrEnv(gymnasium.Env[dict[str, Any], str]):
 
     def _offer_actions(self) -> None:
         """Put the actions for the world as it stands on the list, and foresee what they gain."""
-        config, knowledge, rng = self.config, self._knowledge, self.np_random
+        config, knowledge, rng = self.config, self.knowledge, self.np_random
         dealer = rng if config.shuffle_options else None
         if config.action_form == "typed":
-            knowledge.options = self._spell_out(draw_candidates(config, self._world, rng))
+            knowledge.options = self._spell_out(draw_candidates(config, self.world, rng))
         elif self._turn == 0 or config.redraw_options:
             actions = (
-                draw_candidates(config, self._world, rng)
+                draw_candidates(config, self.world, rng)
                 if self._turn
-                else draw_first_candidates(config, self._world, rng, with_open=self._with_open)
+                else draw_first_candidates(config, self.world, rng, with_open=self._with_open)
             )
             knowledge.options = make_list(
                 self._answers, actions, knowledge.names, brief=config.brief, rng=dealer
@@ -238,15 +246,15 @@ class AvrEnv(gymnasium.Env[dict[str, Any], str]):
         """The list of the typed form, which the expert alone reads: each action whose target is in
         view goes by what to write for it.
         """
-        written = {write_typed_action(a, self._sight, self._world): a for a in actions}
+        written = {write_typed_action(a, self.sight, self.world): a for a in actions}
         spelled = {text: action for text, action in written.items() if text is not None}
-        names, brief = self._knowledge.names, self.config.brief
+        names, brief = self.knowledge.names, self.config.brief
         texts = {text: action.words(names, brief=brief) for text, action in spelled.items()}
         return OptionList(texts={**self._answers, **texts}, answers=self._answers, actions=spelled)
 
     def _foresee(self, actions: dict[str, Action]) -> dict[str, frozenset[str]]:
         """The places that each action should show; none where nothing is left to find out."""
-        knowledge, foresight = self._knowledge, self._foresight
+        knowledge, foresight = self.knowledge, self._foresight
         if knowledge.proven() is not None:
             return dict.fromkeys(actions, frozenset())
         return {
@@ -254,11 +262,11 @@ class AvrEnv(gymnasium.Env[dict[str, Any], str]):
         }
 
     def _truth(self, step: Step) -> dict[str, Any]:
-        return make_truth(step, self._task, self._knowledge, self._answers)
+        return make_truth(step, self._task, self.knowledge, self._answers)
 
     def _observation(self, note: str) -> dict[str, Any]:
         turn = turn_text(note, self._turn, self.config.max_turns)
-        options = self._knowledge.options.texts if self.config.action_form == "lettered" else None
+        options = self.knowledge.options.texts if self.config.action_form == "lettered" else None
         if self._turn == 0:
             text = first_text(self._task.question, self._task.offer, options, self.config, turn)
         elif options and self.config.redraw_options:
@@ -269,5 +277,5 @@ class AvrEnv(gymnasium.Env[dict[str, Any], str]):
 
     def _info(self, *, success: bool, truth: dict[str, Any]) -> dict[str, Any]:
         lettered = self.config.action_form == "lettered"
-        options = dict(self._knowledge.options.texts) if lettered else {}
+        options = dict(self.knowledge.options.texts) if lettered else {}
         return {"success": success, "options": options, "truth": truth}

@@ -103,7 +103,7 @@ def compare(
     counts = count_answers(
         history,
         make_prior(env.config),
-        env._realise,
+        env.realise,
         np.random.default_rng([seed, 2]),
         num_draws=num_draws,
         balanced=env.config.balanced,

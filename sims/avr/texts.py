@@ -59,11 +59,13 @@ def turn_text(note: str, turn: int, max_turns: int) -> str:
 
 
 def name_targets(layout: Layout, marks: Mapping[str, int]) -> dict[str, str]:
-    """What options call each handle: its mark, or the region of its column where there are none."""
+    """What options call each handle: its mark; or, where there are none, the region of its column,
+    counted where a column has several: left, left 2.
+    """
     if marks:
         return {name: f"what is marked {number}" for name, number in marks.items()}
     return {
-        name: region
+        name: region if number == 1 else f"{region} {number}"
         for device, region in zip(layout.devices, AREAS, strict=True)
-        for name in device.handles
+        for number, name in enumerate(device.handles, start=1)
     }

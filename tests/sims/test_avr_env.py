@@ -80,7 +80,7 @@ def test_a_state_survives_a_file_and_replays_to_the_same_frames(case):
     kind, config = CASES[case]
     env, other = AvrEnv(config, kind), AvrEnv(config, kind)
     steps = [env.reset(seed=5)]
-    replies = [f"<action>{min(env._knowledge.options.actions)}</action>", "no tag"]
+    replies = [f"<action>{min(env.knowledge.options.actions)}</action>", "no tag"]
     for reply in replies:
         obs, _, _, _, info = env.step(reply)
         steps.append((obs, info))
@@ -142,7 +142,7 @@ def test_the_truth_is_complete_and_adds_up(case):
         assert (first["kind"], first["choice"], first["entropy_drop"]) == ("reset", None, 0.0)
         over = False
         while not over:
-            letters = sorted(env._knowledge.options.actions)
+            letters = sorted(env.knowledge.options.actions)
             reply = f"<action>{letters[int(rng.integers(len(letters)))]}</action>"
             _, _, terminated, truncated, info = env.step(reply)
             over = terminated or truncated

@@ -68,11 +68,11 @@ def test_what_has_been_seen_once_earns_nothing_again(kind):
         env.reset(seed=seed)
         rng, known = np.random.default_rng(seed), None
         for turn in range(16):
-            actions = sorted(env._knowledge.options.actions)
-            before = dict(env._knowledge.known)
+            actions = sorted(env.knowledge.options.actions)
+            before = dict(env.knowledge.known)
             letter = actions[int(rng.integers(len(actions)))]
             truth = env.step(f"<action>{letter}</action>")[4]["truth"]
-            known = env._knowledge.known
+            known = env.knowledge.known
             assert before.items() <= known.items(), f"turn {turn}: something was forgotten"
             if known == before:
                 assert truth["entropy_drop"] == truth["logprob_gain"] == 0.0
@@ -88,7 +88,7 @@ def test_opening_and_closing_and_opening_again_gains_once():
         env.reset(seed=seed)
         drops = []
         for action in (up, opened, closed, opened, closed, opened):
-            text = write_typed_action(action, env._sight, env._world)
+            text = write_typed_action(action, env.sight, env.world)
             truth = env.step(f"<action>{text}</action>")[4]["truth"]
             assert truth["kind"] == "action"
             drops.append(abs(truth["entropy_drop"]))
@@ -105,15 +105,15 @@ def test_nothing_is_gained_once_the_answer_is_proven(kind):
         _, info = env.reset(seed=seed)
         assert info["truth"]["sufficient"]
         assert info["truth"]["num_closed"] == 0
-        known = len(env._knowledge.known)
+        known = len(env.knowledge.known)
         rng = np.random.default_rng(seed)
         for _ in range(8):
-            actions = env._knowledge.options.actions
+            actions = env.knowledge.options.actions
             deeds = [k for k, action in actions.items() if action.kind in ("pick", "open")]
             letter = deeds[int(rng.integers(len(deeds)))]
             truth = env.step(f"<action>{letter}</action>")[4]["truth"]
             assert (truth["gained"], truth["num_revealed"], truth["entropy"]) == (False, 0, 0.0)
-        opened += len(env._knowledge.known) - known
+        opened += len(env.knowledge.known) - known
     assert opened > 0, "there was nothing to find, so nothing is shown"
 
 
@@ -158,7 +158,7 @@ class Staged:
 
     def start(self, task: Task) -> bool:
         """Begin the episode of a task; False where it does not make a world."""
-        made = self.env._realise(task)
+        made = self.env.realise(task)
         if made is not None:
             self._patch.setattr("sims.avr.env.draw_task", lambda *arguments: (task, made))
             self.turn = self.env.reset(seed=0)
@@ -202,7 +202,7 @@ def test_worlds_that_look_the_same_are_spoken_of_the_same(kind, monkeypatch):
             reply = f"<action>{min(gains, key=lambda letter: gains[letter])}</action>"
             one.step(reply)
             two.step(reply)
-            if one.env._knowledge.looks != two.env._knowledge.looks:
+            if one.env.knowledge.looks != two.env.knowledge.looks:
                 break
     assert compared[0] >= 4
     assert compared[2] >= 2, "no two worlds stayed alike"

@@ -150,11 +150,11 @@ class TestReference:
         up = Action(kind="move_viewer", direction="up")
         for seed in range(2):
             env.reset(seed=seed)
-            task, known = env._task, dict(env._knowledge.known)
+            task, known = env.task, dict(env.knowledge.known)
             prior = make_prior(env.config)
-            reference = Reference(task, prior, env._realise, balanced=balanced)
+            reference = Reference(task, prior, env.realise, balanced=balanced)
             assert reference.posterior() == pytest.approx(task.belief.posterior(known), abs=1e-9)
-            world = env._world
+            world = env.world
             world.look_from(world.station.moved("up"))
             shows = world.seen()
             assert reference.step(up, shows).anywhere == 0
@@ -164,7 +164,7 @@ class TestReference:
     def test_the_true_world_is_never_lost(self, env):
         env.config.balanced = False
         _, history = play(env, 4, CHOOSERS["deeds"], num_actions=3, with_reference=False)
-        reference = Reference(history.task, make_prior(env.config), env._realise, balanced=False)
+        reference = Reference(history.task, make_prior(env.config), env.realise, balanced=False)
         for action, shows in zip(history.actions, history.shows[1:], strict=True):
             reference.step(action, shows)
             assert history.task.gold in reference.posterior()

@@ -216,7 +216,7 @@ class TestInTheEnvironment:
             env.reset(seed=seed)
             over = False
             while not over:
-                gains = env._knowledge.gains
+                gains = env.knowledge.gains
                 _, reward, terminated, truncated, info = env.step(env.expert_reply())
                 over, truth = terminated or truncated, info["truth"]
                 if truth["action"]:

@@ -231,6 +231,20 @@ def test_only_a_privileged_policy_is_handed_the_experts_replies() -> None:
     assert all(reply.startswith("<think>slow</think>") for reply in expert.replies)
 
 
+def test_an_expert_that_breaks_down_fails_its_own_episode_alone() -> None:
+    class Lost(GuessEnv):
+        def expert_reply(self, style: str = "best") -> str:
+            if self.seeds[-1] == 1:
+                raise LookupError("no way out")
+            return super().expert_reply(style)
+
+    pool = LocalPool(Lost, num_envs=2)
+    episodes = collect_episodes(pool, ExpertPolicy(), [EpisodeSpec(seed=s) for s in range(3)])
+    assert [episode.failure is None for episode in episodes] == [True, False, True]
+    assert episodes[1].failure.stage == "env"
+    assert "no way out" in episodes[1].failure.message
+
+
 class Spy(NoisyPolicy):
     """Reads everything it can reach for the truth."""
 
