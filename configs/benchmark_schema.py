@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from omegaconf import MISSING
 
 from configs.schemas import RunConfig
-from sims.avr.benchmark import BenchmarkConfig
-from sims.config import EnvConfig
+from sims.config import BenchmarkConfig, EnvConfig
 from training.checks import check_at_least
 from training.text_guesser import GuesserConfig
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from omegaconf import MISSING
 
 from policies.config import PolicyConfig
-from sims.avr.benchmark import BenchmarkConfig
-from sims.config import EnvConfig
+from sims.config import BenchmarkConfig, EnvConfig
 from training.checks import check_at_least
 from training.evaluation import EvaluationConfig
 from training.rewards.compose import RewardConfig

@@ -13,7 +13,7 @@ from configs.generate_schema import GenerateScript
 from configs.play_schema import PlayScript
 from configs.schemas import EvaluateScript, RecordScript, RolloutScript
 from policies.config import PolicyConfig
-from sims.avr.benchmark import BenchmarkConfig
+from sims.avr.benchmark import AvrBenchmarkConfig
 from sims.config import AvrEnvConfig
 from training.traces import TraceConfig
 
@@ -37,7 +37,7 @@ def register_schemas(config_name: str | None = None) -> None:
     store.store(name="check_belief_schema", node=CheckBeliefScript)
     store.store(name="build_benchmark_schema", node=BuildBenchmarkScript)
     store.store(name="check_guessing_schema", node=CheckGuessingScript)
-    store.store(group="benchmark", name="_benchmark_schema", node=BenchmarkConfig)
+    store.store(group="benchmark", name="_avr_benchmark_schema", node=AvrBenchmarkConfig)
     store.store(group="env", name="_avr_schema", node=AvrEnvConfig)
     store.store(group="policy", name="_policy_schema", node=PolicyConfig)
     store.store(group="dataset", name="_trace_schema", node=TraceConfig)

@@ -44,3 +44,26 @@ class AvrEnvConfig(EnvConfig):
     def check(self) -> None:
         """Raise `ValueError` naming the first field that is out of range."""
         self.config.check("env.config.")
+
+
+@dataclass(kw_only=True)
+class BenchmarkConfig:
+    """A fixed list of questions.
+
+    Attributes:
+        name: which.
+        num_questions: how many of its questions are asked, evenly spread over it, at least 2; null
+            for all.
+    """
+
+    name: str = ""
+    num_questions: int | None = None
+
+    def check(self) -> None:
+        """Raise `ValueError` naming the first field that is wrong."""
+        if not self.name:
+            raise ValueError("benchmark.name is empty; give the name of a benchmark")
+        if self.num_questions is not None and self.num_questions < 2:
+            raise ValueError(
+                f"benchmark.num_questions is {self.num_questions}; it must be at least 2, or null"
+            )

@@ -16,33 +16,22 @@ from typing import Any
 
 from sims.avr.config import AvrConfig
 from sims.avr.scene_types import SCENE_TYPES
+from sims.config import BenchmarkConfig
 
 FOLDER = Path(__file__).with_name("benchmarks")
 """Where the manifests that come with the suite lie, and their references."""
 
 
 @dataclass(kw_only=True)
-class BenchmarkConfig:
-    """Which benchmark.
+class AvrBenchmarkConfig(BenchmarkConfig):
+    """A manifest of active visual reasoning.
 
     Attributes:
         name: of a manifest that comes with the suite, such as clevr_avr_v1, or the path of a JSON
             file.
-        num_questions: how many of its questions are played, evenly spread over the manifest, at
-            least 2; null for all.
     """
 
     name: str = "clevr_avr_v1"
-    num_questions: int | None = None
-
-    def check(self) -> None:
-        """Raise `ValueError` naming the first field that is wrong."""
-        if not self.name:
-            raise ValueError("benchmark.name is empty; give the name of a manifest or its path")
-        if self.num_questions is not None and self.num_questions < 2:
-            raise ValueError(
-                f"benchmark.num_questions is {self.num_questions}; it must be at least 2, or null"
-            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,7 +93,8 @@ def draw_candidates(config: AvrConfig, world: World, rng: np.random.Generator) -
     count = int(rng.integers(config.min_actions, config.max_actions + 1))
     lift = "up" if world.station.elevation == "low" else "down"
     chosen = [key_action(device, world) for device in world.layout.devices]
-    chosen.append(Action(kind="move_viewer", direction=lift))
+    if config.offer_lift:
+        chosen.append(Action(kind="move_viewer", direction=lift))
     turns = [Action(kind="rotate_viewer", direction=side) for side in SIDES]
     others = [a for a in _other_actions(world) if a not in chosen and a not in turns]
     for pool in (turns, others):
@@ -115,7 +116,8 @@ def draw_first_candidates(
     """
     handles = [device.handles[0] for device in world.layout.devices]
     chosen = [Action(kind="pick", target=name) for name in handles]
-    chosen.append(Action(kind="move_viewer", direction="up"))
+    if config.offer_lift:
+        chosen.append(Action(kind="move_viewer", direction="up"))
     drawers = [name for name in handles if is_openable(name)] or handles
     opened, pushed = (names[int(rng.integers(len(names)))] for names in (drawers, handles))
     side = SIDES[int(rng.integers(2))]

@@ -10,6 +10,7 @@ QUESTION_TYPES = ("query", "exist", "count", "compare", "math_count", "math_comp
 QUERY_ATTRIBUTES = ("color", "shape", "material")
 ACTION_FORMS = ("lettered", "typed")
 TARGET_NAMES = ("marks", "regions")
+MAY_BE_EMPTY = ("filter_attributes", "large_colors")
 
 
 @dataclass(kw_only=True)
@@ -23,6 +24,7 @@ class AvrConfig:
             but those held out of training.
         include_held_out: whether an empty `scene_types` means the held-out ones too.
         colors, shapes, materials: the vocabulary in use; names of CLEVR.
+        large_colors: of what stands in the way, so of large objects; empty for `colors`.
         question_types: any of query, exist, count, compare, math_count, math_compare; each episode
             asks one, all equally often.
         query_attributes: what a query may ask for: color, shape, material.
@@ -43,6 +45,8 @@ class AvrConfig:
             "regions" (left, middle, right; counted where a column has several handles).
         min_actions, max_actions: how many action options are offered, 5 to 8; the first list always
             holds as many as may be.
+        offer_lift: whether lists offer to lift the viewer, so that it looks down on the scene, and to
+            lower it again.
         redraw_options: whether the actions on offer are drawn anew after each turn.
         shuffle_options: whether letters are dealt at random; if not, answers come first and actions
             follow, both in a fixed order.
@@ -61,6 +65,7 @@ class AvrConfig:
     colors: list[str] = field(default_factory=lambda: list(COLORS))
     shapes: list[str] = field(default_factory=lambda: list(SHAPES))
     materials: list[str] = field(default_factory=lambda: list(MATERIALS))
+    large_colors: list[str] = field(default_factory=list)
     question_types: list[str] = field(default_factory=lambda: list(QUESTION_TYPES))
     query_attributes: list[str] = field(default_factory=lambda: list(QUERY_ATTRIBUTES))
     filter_attributes: list[str] = field(default_factory=lambda: list(QUERY_ATTRIBUTES))
@@ -76,6 +81,7 @@ class AvrConfig:
     target_names: str = "marks"
     min_actions: int = 6
     max_actions: int = 8
+    offer_lift: bool = True
     redraw_options: bool = True
     shuffle_options: bool = True
     foresee: bool = True
@@ -84,8 +90,12 @@ class AvrConfig:
     max_reply_chars: int = 8192
 
     def vocabulary(self) -> dict[str, list[str]]:
-        """Attribute -> the values in use."""
+        """Attribute -> the values that small objects take."""
         return {"color": self.colors, "shape": self.shapes, "material": self.materials}
+
+    def large_vocabulary(self) -> dict[str, list[str]]:
+        """Attribute -> the values that large objects take."""
+        return {**self.vocabulary(), "color": self.large_colors or self.colors}
 
     def named_attributes(self) -> tuple[str, ...]:
         """What questions tell objects apart by, in CLEVR's order of words."""
@@ -107,6 +117,7 @@ class AvrConfig:
     def _check_names(self, prefix: str) -> None:
         legal = {
             "colors": tuple(COLORS),
+            "large_colors": tuple(COLORS),
             "shapes": SHAPES,
             "materials": MATERIALS,
             "question_types": QUESTION_TYPES,
@@ -116,7 +127,7 @@ class AvrConfig:
         for name, values in legal.items():
             chosen = getattr(self, name)
             unknown = [value for value in chosen if value not in values]
-            if unknown or (not chosen and name != "filter_attributes"):
+            if unknown or (not chosen and name not in MAY_BE_EMPTY):
                 raise ValueError(
                     f"{prefix}{name} is {chosen}; legal: one or more of {', '.join(values)}"
                 )
@@ -166,11 +177,12 @@ class AvrConfig:
 def nursery_config() -> AvrConfig:
     """Small pictures, few objects, few words: what a two-core machine learns in minutes."""
     return AvrConfig(
-        image_height=56,
-        image_width=112,
+        image_height=84,
+        image_width=168,
         shadows=False,
         scene_types=["behind_large_object"],
         colors=["red", "blue", "green", "yellow"],
+        large_colors=["gray", "brown", "purple"],
         materials=["rubber"],
         question_types=["query", "exist", "count"],
         query_attributes=["color"],
@@ -183,6 +195,7 @@ def nursery_config() -> AvrConfig:
         target_names="regions",
         min_actions=5,
         max_actions=6,
+        offer_lift=False,
         redraw_options=False,
         shuffle_options=False,
         brief=True,

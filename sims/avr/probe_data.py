@@ -123,7 +123,7 @@ def _draw_world(config: AvrConfig, rng: np.random.Generator) -> World | None:
         names[int(rng.integers(len(names)))],
         hide=[bool(rng.random() < HIDE) for _ in range(3)],
         wall_probability=config.wall_probability,
-        vocabulary=config.vocabulary(),
+        vocabulary=config.large_vocabulary(),
         num_open_places=config.num_open_places,
     )
     prior = Prior(fill=FILL, vocabulary=config.vocabulary())

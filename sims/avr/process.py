@@ -215,7 +215,7 @@ def _draw_layout(
         scene_type.name,
         hide=hide,
         wall_probability=config.wall_probability,
-        vocabulary=config.vocabulary(),
+        vocabulary=config.large_vocabulary(),
         num_open_places=config.num_open_places,
     )
 

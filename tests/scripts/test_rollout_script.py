@@ -33,7 +33,7 @@ def test_episodes_are_kept_on_request(tmp_path: Path) -> None:
     folders = sorted((tmp_path / "rollout" / "episodes").iterdir())
     episodes = [load_episode(folder) for folder in folders]
     assert [episode.seed for episode in episodes] == [5, 6, 7]
-    assert all(episode.turns[0].images()[0].shape == (56, 112, 3) for episode in episodes)
+    assert all(episode.turns[0].images()[0].shape == (84, 168, 3) for episode in episodes)
     assert all(episode.truth is not None for episode in episodes)
 
 

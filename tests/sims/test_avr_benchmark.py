@@ -13,7 +13,7 @@ import pytest
 from sims.avr import benchmark_builder
 from sims.avr.benchmark import (
     FOLDER,
-    BenchmarkConfig,
+    AvrBenchmarkConfig,
     Entry,
     Manifest,
     load_manifest,
@@ -215,7 +215,7 @@ def test_a_part_is_spread_over_the_whole(manifest: Manifest) -> None:
 )
 def test_settings_out_of_range(settings: dict, told: str) -> None:
     with pytest.raises(ValueError, match=told):
-        BenchmarkConfig(**settings).check()
+        AvrBenchmarkConfig(**settings).check()
 
 
 def test_what_comes_with_the_suite() -> None:

@@ -10,7 +10,13 @@ import pytest
 from scipy.stats import chi2_contingency, chisquare
 
 from sims.avr.actions import KINDS, SIDES, VIEWER_DIRECTIONS, Action, perform
-from sims.avr.candidates import deal_letters, draw_candidates, key_action, make_list
+from sims.avr.candidates import (
+    deal_letters,
+    draw_candidates,
+    draw_first_candidates,
+    key_action,
+    make_list,
+)
 from sims.avr.marks import MAX_MARK, deal_marks, draw_marks, shows_mark
 from sims.avr.sight import look
 from sims.avr.texts import name_targets
@@ -49,6 +55,16 @@ class TestCandidates:
                 world.station = draw_station(rng)
         assert {*range(6, 9)} >= set(counts)
         assert min(counts[number] for number in (6, 7, 8)) > 5
+
+    def test_lists_that_offer_no_lift_never_name_it(self):
+        config, rng = small_config(offer_lift=False), np.random.default_rng(0)
+        for scene_type in TYPES:
+            world = still_world(scene_type, 0)
+            lists = [draw_candidates(config, world, rng) for _ in range(5)]
+            lists.append(draw_first_candidates(config, world, rng, with_open=False))
+            for actions in lists:
+                assert config.min_actions <= len(actions) <= config.max_actions
+                assert not {"up", "down"} & {action.direction for action in actions}
 
     def test_keys_go_through_the_handles_and_end_with_the_last(self):
         world = still_world("in_raised_box", 0)

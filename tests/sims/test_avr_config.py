@@ -18,6 +18,7 @@ def test_the_given_ones_are_legal(config):
         ({"image_height": 27}, "image_height is 27; legal: 28 to 1024"),
         ({"image_width": 1025}, "image_width is 1025; legal: 28 to 1024"),
         ({"colors": ["red", "pink"]}, r"colors is \['red', 'pink'\]; legal: .+gray, red"),
+        ({"large_colors": ["pink"]}, r"large_colors is \['pink'\]; legal: .+gray, red"),
         ({"colors": []}, r"colors is \[\]; legal: one or more of gray"),
         ({"shapes": ["cube", "cube"]}, "shapes is .+; each name may stand once"),
         ({"question_types": ["why"]}, "question_types is .+legal: .+query, exist, count"),
@@ -51,6 +52,13 @@ def test_the_message_names_setting_value_and_what_is_legal(settings, message):
 def test_the_message_begins_with_where_the_setting_stands():
     with pytest.raises(ValueError, match=r"^env\.config\.max_turns is 99"):
         AvrConfig(max_turns=99).check("env.config.")
+
+
+def test_large_objects_take_the_colors_of_all_unless_they_have_their_own():
+    assert AvrConfig(colors=["red"]).large_vocabulary()["color"] == ["red"]
+    own = AvrConfig(colors=["red"], large_colors=["gray", "cyan"])
+    assert own.large_vocabulary()["color"] == ["gray", "cyan"]
+    assert own.vocabulary()["color"] == ["red"]
 
 
 def test_attributes_that_cannot_vary_are_left_out_of_names():

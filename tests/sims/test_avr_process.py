@@ -237,3 +237,13 @@ class TestWords:
             leak = gold if rng.random() < 0.9 else "no"
             records.append(([f"A {leak}", "word was"], ("yes", "no"), gold))
         assert np.mean(predict(records[:200], records[200:])) > 0.8
+
+
+def test_large_objects_take_their_own_colors() -> None:
+    config = nursery_config()
+    for task in draw_many(config, 20, seed=0):
+        covers = {body.thing.color for body in task.layout.bodies() if body.thing}
+        assert covers
+        assert covers <= set(config.large_colors)
+        things = {thing.color for thing in task.contents.values() if thing}
+        assert things <= set(config.colors)
