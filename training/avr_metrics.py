@@ -20,6 +20,8 @@ from training.statistics import mean_stderr
 Cell = dict[str, float | int | None]
 Row = dict[str, Cell]
 
+ACTS = ("action", "look", "time")
+"""Kinds of reply that act: in a scene; by choosing frames; by asking for a frame's number."""
 GAINED = 1e-9
 """An entropy drop above this is no rounding [nats]."""
 
@@ -123,12 +125,14 @@ METRICS: dict[str, Callable[[Sequence[Episode]], Cell | None]] = {
 
 def judged_rightly(turn: dict[str, Any]) -> bool:
     """Whether a reply answered where what had been seen sufficed, and acted where it did not."""
-    return bool(turn["kind"] == ("answer" if turn["sufficient"] else "action"))
+    if turn["sufficient"]:
+        return bool(turn["kind"] == "answer")
+    return turn["kind"] in ACTS
 
 
 def is_about_looking(turn: dict[str, Any]) -> bool:
     """Whether a reply was a decision about looking."""
-    return bool(turn["kind"] == "action" or not turn["sufficient"])
+    return turn["kind"] in ACTS or not turn["sufficient"]
 
 
 def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Cell | None:

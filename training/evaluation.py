@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from policies.interface import Conversation, Policy
 from policies.replies import list_options
 from training import avr_metrics
-from training.avr_metrics import Row
+from training.avr_metrics import Cell, Row
 from training.checks import check_at_least, check_share
 from training.episode import Episode
 from training.rewards.compose import RewardConfig, reward_group
+from training.rewards.video_terms import frames_used
 from training.rollout import EpisodeSpec, LocalPool, OnEpisode, check_failures, collect_episodes
 from training.seeding import check_held_out
 from training.statistics import mean_stderr
@@ -110,24 +111,27 @@ def evaluate_specs(
     return [episodes[seed] for seed in seeds]
 
 
-def summarise(episodes: Sequence[Episode], reward: RewardConfig) -> Row:
+def summarise(episodes: Sequence[Episode], reward: RewardConfig | None) -> Row:
     """A table row: metric -> mean, standard error and n; see `training.avr_metrics`.
 
-    `acc_fa`, `turns` and `reward` always; `acc_isj` and `igr` where the worlds say what suffices.
-    Failed episodes are left out.
+    `acc_fa` and `turns` always; `reward` where one is given; `acc_isj` and `igr` where the worlds
+    say what suffices; `frames` where they are films. Failed episodes are left out.
     """
     whole = [episode for episode in episodes if episode.failure is None]
     if not whole:
         return {}
-    rewards = [float(reward_group([episode], reward).total[0]) for episode in whole]
-    judged = [episode for episode in whole if "sufficient" in _initial(episode)]
-    cells = {
+    cells: dict[str, Cell | None] = {
         "acc_fa": avr_metrics.acc_fa(whole),
         "turns": avr_metrics.turns(whole),
-        "reward": mean_stderr(rewards),
-        "acc_isj": avr_metrics.acc_isj(judged),
-        "igr": avr_metrics.igr(judged),
     }
+    if reward is not None:
+        rewards = [float(reward_group([episode], reward).total[0]) for episode in whole]
+        cells["reward"] = mean_stderr(rewards)
+    judged = [episode for episode in whole if _initial(episode).get("sufficient") is not None]
+    cells |= {"acc_isj": avr_metrics.acc_isj(judged), "igr": avr_metrics.igr(judged)}
+    films = [episode for episode in whole if "num_frames_used" in _initial(episode)]
+    if films:
+        cells["frames"] = mean_stderr(frames_used(films).tolist())
     return {name: cell for name, cell in cells.items() if cell is not None}
 
 

@@ -19,7 +19,9 @@ import torch
 from policies.interface import Policy
 from policies.scripted import ConstantPolicy, ExpertPolicy, RandomPolicy
 from policies.tiny import TinyConfig, check_tiny_config
+from policies.vlm import VLMPolicy
 from training.agent import Agent, EngineConfig, make_tiny_agent
+from training.annotations import AnnotationTools, annotate, annotations_needed
 from training.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from training.checks import check_at_least
 from training.episode import Episode, save_episode
@@ -277,18 +279,29 @@ class Experiment:
             return
         config = self.config.evaluation
         seeds = task_seeds(config.purpose, 0, config.num_episodes)
+        policy = make_policy()
         with progress_bar(f"evaluate {row}", 0, len(seeds)) as bar:
             episodes = evaluate(
                 self._pool,
-                make_policy(),
+                policy,
                 seeds,
                 sampling_seed=self.config.seed,
                 max_failed_share=config.max_failed_share,
                 on_episode=lambda episode: bar({}),
             )
-        self._keep(row, episodes, summarise(episodes, self.config.reward))
+        self._keep(row, episodes, summarise(episodes, self._reward_of(policy, episodes)))
         if self._stop.requested:
             self._stop.stop(f"the evaluation of {row}", self.run.path)
+
+    def _reward_of(self, policy: Policy, episodes: list[Episode]) -> RewardConfig | None:
+        """The reward, once what it reads is annotated; None where that takes asking a model."""
+        names = annotations_needed(self.config.reward)
+        if names and not isinstance(policy, VLMPolicy):
+            return None
+        seed = self.config.seed
+        tools = AnnotationTools(greedy_policy=policy, sampling_policy=policy, sampling_seed=seed)
+        annotate(episodes, names, tools)
+        return self.config.reward
 
     def _keep(self, row: str, episodes: list[Episode], values: Row) -> None:
         for episode in episodes[: 4 * self.config.num_films]:

@@ -17,6 +17,7 @@ from policies.interface import Sample
 from policies.vlm import VLMPolicy
 from training.advantages import SCALES, has_signal, most_varied, spread_over_tokens, turn_advantages
 from training.agent import Agent
+from training.annotations import AnnotationTools, annotate, annotations_needed
 from training.checks import check_at_least, check_share
 from training.episode import Episode
 from training.learner import Learner
@@ -133,8 +134,15 @@ def reinforce(
         reference: frozen model that the KL is measured to; needed when `loss.kl_weight` is not 0.
     """
     policy = agent.policy(temperature=config.temperature)
+    tools = AnnotationTools(
+        greedy_policy=agent.policy(temperature=0.0),
+        sampling_policy=policy,
+        sampling_seed=run_seed,
+    )
     for step in range(first_step, config.num_steps):
-        groups, metrics = collect_groups(pool, policy, config, reward, step=step, run_seed=run_seed)
+        groups, metrics = collect_groups(
+            pool, policy, config, reward, step=step, run_seed=run_seed, tools=tools
+        )
         samples, token_advantages = token_batch(agent, groups)
         if samples:
             metrics |= learner.improve(
@@ -155,8 +163,12 @@ def collect_groups(
     *,
     step: int,
     run_seed: int,
+    tools: AnnotationTools | None = None,
 ) -> tuple[list[ScoredGroup], dict[str, float]]:
-    """Groups with signal for one step, and metrics over everything that was collected for it."""
+    """Groups with signal for one step, and metrics over everything that was collected for it.
+
+    `tools` are those of the annotations that the reward reads; None where it reads none.
+    """
     kept: list[ScoredGroup] = []
     tried: list[ScoredGroup] = []
     num_failed, size = 0, config.group_size
@@ -164,6 +176,7 @@ def collect_groups(
         missing = seeds[: config.groups_per_step - len(kept)]
         specs = [EpisodeSpec(seed=s, sample_index=i) for s in missing for i in range(size)]
         episodes = collect_episodes(pool, policy, specs, sampling_seed=run_seed)
+        annotate(episodes, annotations_needed(reward), tools or AnnotationTools())
         num_failed += check_failures(episodes, config.max_failed_share)
         groups = [episodes[i : i + size] for i in range(0, len(episodes), size)]
         scored = [group for group in (score_group(g, config, reward) for g in groups) if group]

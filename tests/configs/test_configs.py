@@ -180,7 +180,11 @@ def test_every_algorithm_takes_a_step(algorithm: str, monkeypatch: pytest.Monkey
     assert seen[0]["signal_share"] > 0
 
 
-@pytest.mark.parametrize("reward", list_options(CONFIG_DIR, "reward"))
+FOR_SCENES = [r for r in list_options(CONFIG_DIR, "reward") if not r.startswith("video/")]
+"""Rewards for films are tried on films, in tests/training/test_video_rewards.py."""
+
+
+@pytest.mark.parametrize("reward", FOR_SCENES)
 def test_every_reward_tells_good_episodes_from_bad(reward: str) -> None:
     choices = [f"reward={reward}", "env.config.foresee=true"]  # some pay for expected gains
     config, _ = load_config("train", TrainScript, choices)

@@ -1,11 +1,12 @@
-"""Puts reward terms together as a configuration says: weights, gates, and one sum per
-episode and turn.
+"""Puts reward terms together as a configuration says: weights, gates, products, parameters, and
+one sum per episode and turn.
 """
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,10 +23,14 @@ class RewardTermConfig:
         weight: factor of the term in the sum.
         gate: name of a per-episode term; the term counts only in episodes where that one is above
             0.5. None for no gate.
+        scale: name of a per-episode term that this one is multiplied by. None for no product.
+        params: name -> number, for terms that take parameters; what is left out keeps its default.
     """
 
     weight: float = 1.0
     gate: str | None = None
+    scale: str | None = None
+    params: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -33,7 +38,7 @@ class RewardConfig:
     """The whole reward.
 
     Attributes:
-        terms: name -> weight and gate. Per-episode terms add up to the outcome, per-turn terms to
+        terms: name -> how it counts. Per-episode terms add up to the outcome, per-turn terms to
             the reward of each turn.
     """
 
@@ -42,16 +47,22 @@ class RewardConfig:
     )
 
     def check(self, known: dict[str, RewardTerm] | None = None) -> None:
-        """Raise `ValueError` naming an unknown term or gate, or a weight that is no number."""
+        """Raise `ValueError` naming an unknown term, gate, scale or parameter, or a number that is
+        not finite.
+        """
         table = REWARD_TERMS if known is None else known
         for name, term in self.terms.items():
-            for used in (name, term.gate):
+            for used in (name, term.gate, term.scale):
                 if used is not None and used not in table:
                     raise ValueError(
                         f"reward term {used!r} is unknown; legal: {', '.join(sorted(table))}"
                     )
-            if not math.isfinite(term.weight):
-                raise ValueError(f"reward.terms.{name}.weight is {term.weight}; it must be finite")
+            _check_numbers(f"reward.terms.{name}", term, table[name])
+
+    def used_terms(self) -> list[str]:
+        """All terms that are computed, those of gates and scales included; each once."""
+        parts = [(name, term.gate, term.scale) for name, term in self.terms.items()]
+        return list(dict.fromkeys(name for names in parts for name in names if name is not None))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,18 +115,58 @@ def reward_group(
     turns = [np.zeros(len(episode.turns)) for episode in group]
     logged: dict[str, np.ndarray] = {}
     for name, term in config.terms.items():
-        values = table[name](group)
+        values = table[name](group, **term.params)
         _check_values(name, values, group)
-        gate = np.ones(len(group))
-        if term.gate is not None:
-            gate = (np.asarray(table[term.gate](group)) > 0.5).astype(float)
+        factor = _factors(term, group, table)
         if isinstance(values, np.ndarray):
-            outcome = outcome + term.weight * gate * values
+            outcome = outcome + factor * values
             logged[name] = values
         else:
-            turns = [t + term.weight * g * v for t, g, v in zip(turns, gate, values, strict=True)]
+            turns = [t + f * v for t, f, v in zip(turns, factor, values, strict=True)]
             logged[name] = np.array([v.sum() for v in values])
     return GroupReward(outcome=outcome, turns=turns, terms=logged)
+
+
+def _factors(
+    term: RewardTermConfig, group: Sequence[Episode], table: Mapping[str, RewardTerm]
+) -> np.ndarray:
+    """(G,): what the values of a term are multiplied by in each episode."""
+    factors = np.full(len(group), term.weight)
+    if term.gate is not None:
+        factors = factors * (_per_episode("gate", term.gate, group, table) > 0.5)
+    if term.scale is not None:
+        factors = factors * _per_episode("scale", term.scale, group, table)
+    return factors
+
+
+def _per_episode(
+    role: str, name: str, group: Sequence[Episode], table: Mapping[str, RewardTerm]
+) -> np.ndarray:
+    values = table[name](group)
+    _check_values(name, values, group)
+    if isinstance(values, np.ndarray):
+        return values
+    raise ValueError(
+        f"reward term {name!r} gives numbers per turn; a {role} needs one per episode, such as "
+        "final_answer"
+    )
+
+
+def _check_numbers(place: str, config: RewardTermConfig, term: RewardTerm) -> None:
+    """Raise `ValueError` naming a number that is not finite or a parameter that does not exist."""
+    named = {"weight": config.weight} | {f"params.{k}": v for k, v in config.params.items()}
+    for name, value in named.items():
+        if not math.isfinite(value):
+            raise ValueError(f"{place}.{name} is {value}; it must be finite")
+    if not config.params:
+        return
+    known = inspect.signature(term).parameters.values()
+    legal = [p.name for p in known if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    for name in config.params:
+        if name not in legal:
+            raise ValueError(
+                f"{place}.params.{name} is unknown; legal: {', '.join(legal) or 'none'}"
+            )
 
 
 def _check_values(name: str, values: TermValues, group: Sequence[Episode]) -> None:

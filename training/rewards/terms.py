@@ -13,10 +13,14 @@ from typing import Any
 import numpy as np
 
 from policies.replies import read_reply
+from training.avr_metrics import ACTS
 from training.episode import Episode
+from training.rewards import annotation_terms, consistency_terms, evidence_terms, video_terms
+from training.rewards.records import turn_truths
 
 TermValues = np.ndarray | list[np.ndarray]
-RewardTerm = Callable[[Sequence[Episode]], TermValues]
+RewardTerm = Callable[..., TermValues]
+"""Takes a group, and its parameters by name: numbers, each with a default."""
 
 ROUNDING = 1e-9
 """Expected gains below this are rounding [nats]."""
@@ -44,14 +48,14 @@ def information_gain(group: Sequence[Episode]) -> list[np.ndarray]:
 
     The un-occlusion rule of CLEVR-AVR (arXiv 2510.21111, metric IGR), judged by the simulator.
     """
-    return [np.array([float(turn.get("gained", False)) for turn in _truth(e)]) for e in group]
+    return [np.array([float(turn.get("gained", False)) for turn in turn_truths(e)]) for e in group]
 
 
 def needless_action(group: Sequence[Episode]) -> list[np.ndarray]:
-    """Per turn: 1 where the policy acted although what it had seen proved the answer.
-    Weigh it negatively.
+    """Per turn: 1 where the policy acted, or looked on, although what it had seen proved the
+    answer. Weigh it negatively.
     """
-    return [np.array([float(_is_needless(turn)) for turn in _truth(e)]) for e in group]
+    return [np.array([float(_is_needless(turn)) for turn in turn_truths(e)]) for e in group]
 
 
 def num_turns(group: Sequence[Episode]) -> np.ndarray:
@@ -66,14 +70,14 @@ def entropy_drop(group: Sequence[Episode]) -> list[np.ndarray]:
     Signed, since a look may leave an observer less sure. The sum over an episode is the entropy at
     its start less that at its end, whatever was done between: no loop of actions gains anything.
     """
-    return [np.array([_number(e, turn, "entropy_drop") for turn in _truth(e)]) for e in group]
+    return [np.array([_number(e, turn, "entropy_drop") for turn in turn_truths(e)]) for e in group]
 
 
 def truth_logprob_gain(group: Sequence[Episode]) -> list[np.ndarray]:
     """Per turn: what the new picture added to the log-probability that the exact belief gives the
     right answer [nats]. Signed, and it telescopes like `entropy_drop`.
     """
-    return [np.array([_number(e, turn, "logprob_gain") for turn in _truth(e)]) for e in group]
+    return [np.array([_number(e, turn, "logprob_gain") for turn in turn_truths(e)]) for e in group]
 
 
 def expected_gain(group: Sequence[Episode]) -> list[np.ndarray]:
@@ -84,7 +88,7 @@ def expected_gain(group: Sequence[Episode]) -> list[np.ndarray]:
     proven. It is a forecast, so unlike `entropy_drop` it may be earned again where an action fails
     to show what it should have.
     """
-    return [np.array([_expected_gain(e, turn) for turn in _truth(e)]) for e in group]
+    return [np.array([_expected_gain(e, turn) for turn in turn_truths(e)]) for e in group]
 
 
 def relative_gain(group: Sequence[Episode]) -> list[np.ndarray]:
@@ -96,7 +100,7 @@ def relative_gain(group: Sequence[Episode]) -> list[np.ndarray]:
 
 
 def _expected_gain(episode: Episode, turn: dict[str, Any]) -> float:
-    if turn.get("kind") != "action":
+    if turn.get("kind") not in ACTS:
         return 0.0
     if turn.get("expected_gain") is None:
         raise ValueError(_no_forecast(episode))
@@ -104,7 +108,7 @@ def _expected_gain(episode: Episode, turn: dict[str, Any]) -> float:
 
 
 def _relative_gains(episode: Episode) -> list[float]:
-    turns = _truth(episode)
+    turns = turn_truths(episode)
     assert episode.truth is not None  # checked with the turns
     # A truth holds the list that its own picture comes with: the reply to it is the next turn.
     lists = [before.get("expected_gains") for before in (episode.truth.initial, *turns)]
@@ -135,13 +139,7 @@ def _no_forecast(episode: Episode) -> str:
 
 
 def _is_needless(turn: dict[str, Any]) -> bool:
-    return turn.get("kind") == "action" and bool(turn.get("sufficient", False))
-
-
-def _truth(episode: Episode) -> list[dict[str, Any]]:
-    if episode.truth is None or len(episode.truth.turns) != len(episode.turns):
-        raise ValueError(f"episode {episode.episode_id} has no truth for each of its turns")
-    return episode.truth.turns
+    return turn.get("kind") in ACTS and bool(turn.get("sufficient", False))
 
 
 REWARD_TERMS: dict[str, RewardTerm] = {
@@ -156,6 +154,23 @@ REWARD_TERMS: dict[str, RewardTerm] = {
         relative_gain,
         needless_action,
         num_turns,
+        video_terms.well_formed,
+        video_terms.format_penalty,
+        video_terms.length_bonus,
+        video_terms.temporal_iou,
+        video_terms.temporal_iou_edges,
+        video_terms.frames_used,
+        video_terms.frame_economy,
+        video_terms.evidence_seen,
+        evidence_terms.evidence_fraction,
+        evidence_terms.evidence_fraction_ours,
+        consistency_terms.consistent,
+        consistency_terms.chose_frames,
+        consistency_terms.asked_time,
+        consistency_terms.asked_named_time,
+        annotation_terms.causal_sufficiency,
+        annotation_terms.semantic_consistency,
+        annotation_terms.temporal_order,
     )
 }
 """Name in configuration -> term."""

@@ -1,0 +1,143 @@
+"""Asks a policy about an episode once more, in one turn, with pictures of our choice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from policies.interface import (
+    IMAGE_MARKER,
+    Conversation,
+    Observation,
+    Policy,
+    PolicyOutput,
+    UnansweredError,
+)
+from training.episode import Episode, Failure, Turn
+
+ANSWER_NOW = "Answer now, from these frames alone: no more of them can be asked for."
+TAG = re.compile(r"<(answer|action)>([^<]{0,200})</\1>")
+LETTER = re.compile(r"[\s(\[]*([A-Za-z])(?:[\s.):\]]|$)")
+OUTPUT_ANSWER = re.compile(r"\s*output answer:\s*(\S+)")
+
+
+def question_with(episode: Episode, lines: Sequence[str], images: Sequence[np.ndarray]) -> str:
+    """The text of the first turn with other pictures in the place of its own.
+
+    Args:
+        episode: at least one turn.
+        lines: those that show the pictures, with one marker for each; used where the first turn has
+            markers too. Where it has none, pictures stand before the text anyhow.
+        images: the pictures.
+
+    Raises:
+        ValueError: where there is not one marker per picture.
+    """
+    shown = sum(line.count(IMAGE_MARKER) for line in lines)
+    if shown != len(images):
+        raise ValueError(f"{shown} picture markers for {len(images)} pictures")
+    first = episode.turns[0].text.splitlines()
+    own = [index for index, line in enumerate(first) if IMAGE_MARKER in line]
+    kept = [line for line in first if IMAGE_MARKER not in line]
+    if own:
+        kept[own[0] : own[0]] = lines
+    return "\n".join([*kept, ANSWER_NOW])
+
+
+def picture_lines(turns: Sequence[Turn]) -> list[str]:
+    """The lines of the turns that show pictures, such as `frame 120 [0:12]: <image>`; bare markers
+    where the turns do not have one marker per picture.
+    """
+    lines = [ln for turn in turns for ln in turn.text.splitlines() if IMAGE_MARKER in ln]
+    num_images = sum(len(turn.image_pngs) for turn in turns)
+    as_shown = sum(line.count(IMAGE_MARKER) for line in lines) == num_images
+    return lines if as_shown else [IMAGE_MARKER] * num_images
+
+
+def ask(
+    policy: Policy,
+    observations: Sequence[tuple[Episode, Observation]],
+    *,
+    purpose: str,
+    sampling_seed: int = 0,
+) -> list[str | None]:
+    """One reply to each observation, all asked in one batch.
+
+    Args:
+        policy: no privileged one.
+        observations: what is asked on behalf of which episode.
+        purpose: names the asking; other purposes get other sampling noise.
+        sampling_seed: the run's seed of the sampling noise.
+
+    Returns:
+        Texts, in order; None for an episode that got none. Such an episode is marked as failed at
+        the stage "reward".
+
+    Raises:
+        ValueError: for a privileged policy, which is told the truth.
+    """
+    if policy.privileged:
+        raise ValueError(f"annotation {purpose!r} asks a learned policy; a privileged one cheats")
+    conversations = [
+        Conversation(
+            conversation_id=f"{episode.task_id}/{episode.sample_index}/{purpose}/{order}",
+            task_id=f"{episode.task_id}/{purpose}",
+            sample_index=episode.sample_index,
+            sampling_seed=sampling_seed,
+            observations=[observation],
+        )
+        for order, (episode, observation) in enumerate(observations)
+    ]
+    outcomes = _outcomes(policy, conversations)
+    replies: list[str | None] = []
+    for (episode, _), outcome in zip(observations, outcomes, strict=True):
+        if isinstance(outcome, Exception):
+            fail(episode, purpose, outcome)
+        replies.append(outcome.text or "" if isinstance(outcome, PolicyOutput) else None)
+    return replies
+
+
+def fail(episode: Episode, annotation: str, error: Exception) -> None:
+    """Mark an episode that could not be annotated as failed: it is counted, and left out."""
+    message = f"annotation {annotation!r}: {type(error).__name__}: {error}"
+    episode.failure = Failure(stage="reward", message=message)
+
+
+def answered_letter(reply: str, options: Mapping[str, str]) -> str | None:
+    """The option that a reply answers with, read as tolerantly as the environments read answers, so
+    that both halves of a reward go by one standard: the last closed tag after the thinking counts,
+    `<answer>(b) red</answer>` and `<answer>red</answer>` name "B", and so does
+    `<action>output answer: B</action>`. None where it does anything else.
+
+    Args:
+        reply: any text.
+        options: letter -> text.
+    """
+    tags = TAG.findall(reply.rpartition("</think>")[2])
+    kind, words = tags[-1] if tags else ("", "")
+    if kind == "action":
+        output = OUTPUT_ANSWER.match(words)
+        return output.group(1) if output and output.group(1) in options else None
+    letter = LETTER.match(words)
+    if letter and letter.group(1).upper() in options:
+        return letter.group(1).upper()
+    written = words.strip().casefold()
+    named = [key for key, text in options.items() if text.casefold() == written]
+    return named[0] if len(named) == 1 else None
+
+
+def _outcomes(
+    policy: Policy, conversations: Sequence[Conversation]
+) -> Sequence[PolicyOutput | Exception]:
+    if not conversations:
+        return []
+    try:
+        return policy.act(conversations)
+    except UnansweredError as error:
+        return error.outcomes
+    except Exception as error:  # a broken policy is a record, not a crash
+        return [error] * len(conversations)
+    finally:
+        policy.reset([conversation.conversation_id for conversation in conversations])
