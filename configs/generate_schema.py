@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
+from configs.dataset_schema import DatasetConfig, FilmDatasetConfig, TraceDatasetConfig
 from configs.schemas import RunConfig
 from sims.config import AvrEnvConfig, EnvConfig
 from training.checks import check_at_least
 from training.seeding import TRAIN_STREAMS, task_seed
-from training.traces import TraceConfig
 
 PURPOSES = ("train", *TRAIN_STREAMS)
 """Seeds that traces may be made from: those of training."""
@@ -21,18 +21,18 @@ class GenerateScript:
     """Generation of training data.
 
     Attributes:
-        env: the environment.
+        env: the environment whose expert leaves traces; films need none.
         dataset: what is generated, and in which form.
         run: where the dataset goes.
-        num_episodes: episodes to run, at least 1. Those that are kept make the dataset.
+        num_episodes: episodes to run for traces, at least 1. Those that are kept make the dataset.
         num_workers: processes that work at once, at least 1. It changes nothing in the dataset.
-        purpose: which training seeds: train, or one of its parts (imitation, reinforcement,
-            calibration).
+        purpose: which training seeds traces come from: train, or one of its parts (imitation,
+            reinforcement, calibration).
         first_index: index of the first seed, 0 or more.
     """
 
     env: EnvConfig = MISSING
-    dataset: TraceConfig = MISSING
+    dataset: DatasetConfig = MISSING
     run: RunConfig = field(default_factory=RunConfig)
     num_episodes: int = 1000
     num_workers: int = 2
@@ -44,6 +44,20 @@ class GenerateScript:
         check_at_least(self, num_episodes=1, num_workers=1, first_index=0)
         for part in (self.env, self.dataset, self.run):
             part.check()
+        if not isinstance(self.dataset, FilmDatasetConfig):
+            self._check_traces()
+
+    def traces(self) -> TraceDatasetConfig:
+        """The dataset, where it is one of traces.
+
+        Raises:
+            TypeError: where it is not.
+        """
+        if isinstance(self.dataset, TraceDatasetConfig):
+            return self.dataset
+        raise TypeError(f"{self.dataset.name} is no dataset of traces")
+
+    def _check_traces(self) -> None:
         if self.purpose not in PURPOSES:
             raise ValueError(
                 f"purpose is {self.purpose!r}; training data comes from training seeds alone; "
@@ -55,7 +69,7 @@ class GenerateScript:
     def _check_expert(self) -> None:
         from sims.avr.expert import STYLES  # only those who generate need it
 
-        if unknown := sorted(set(self.dataset.styles) - set(STYLES)):
+        if unknown := sorted(set(self.traces().styles) - set(STYLES)):
             raise ValueError(f"dataset.styles has {unknown}; legal: {', '.join(STYLES)}")
         if isinstance(self.env, AvrEnvConfig) and self.env.config.action_form != "lettered":
             raise ValueError(

@@ -75,10 +75,12 @@ class EvaluateScript:
     """Evaluation on held-out worlds.
 
     Attributes:
-        env: the environment; a benchmark brings its own.
+        env: the environment. A benchmark of scenes brings its own; one of films is watched as env
+            says (video/single_pass, video/spotlight, ...).
         policy: who is evaluated.
         benchmark: a fixed list of questions to play in place of `evaluation`'s worlds; null for
             none.
+        data_dir: the folder with the official files of a benchmark of films; empty for others.
         run: where the results go.
         evaluation: which worlds, and how many.
         reward: what is summed up as reward.
@@ -90,6 +92,7 @@ class EvaluateScript:
     env: EnvConfig = MISSING
     policy: PolicyConfig = MISSING
     benchmark: BenchmarkConfig | None = None
+    data_dir: str = ""
     run: RunConfig = field(default_factory=RunConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     reward: RewardConfig = field(default_factory=RewardConfig)

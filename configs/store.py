@@ -8,6 +8,8 @@ from configs.bench_schema import BenchScript
 from configs.benchmark_schema import BuildBenchmarkScript, CheckGuessingScript
 from configs.check_belief_schema import CheckBeliefScript
 from configs.clevr_schema import ClevrScript
+from configs.compare_schema import CompareScript
+from configs.dataset_schema import FilmDatasetConfig, TraceDatasetConfig
 from configs.gallery_schema import GalleryScript
 from configs.generate_schema import GenerateScript
 from configs.play_schema import PlayScript
@@ -15,7 +17,8 @@ from configs.schemas import EvaluateScript, RecordScript, RolloutScript
 from policies.config import PolicyConfig
 from sims.avr.benchmark import AvrBenchmarkConfig
 from sims.config import AvrEnvConfig
-from training.traces import TraceConfig
+from video.benchmarks.config import VideoBenchmarkConfig
+from video.spotlight.config import SpotlightEnvConfig
 
 
 def register_schemas(config_name: str | None = None) -> None:
@@ -34,13 +37,17 @@ def register_schemas(config_name: str | None = None) -> None:
     store.store(name="play_schema", node=PlayScript)
     store.store(name="gallery_schema", node=GalleryScript)
     store.store(name="clevr_schema", node=ClevrScript)
+    store.store(name="compare_schema", node=CompareScript)
     store.store(name="check_belief_schema", node=CheckBeliefScript)
     store.store(name="build_benchmark_schema", node=BuildBenchmarkScript)
     store.store(name="check_guessing_schema", node=CheckGuessingScript)
     store.store(group="benchmark", name="_avr_benchmark_schema", node=AvrBenchmarkConfig)
+    store.store(group="benchmark", name="_video_benchmark_schema", node=VideoBenchmarkConfig)
     store.store(group="env", name="_avr_schema", node=AvrEnvConfig)
+    store.store(group="env", name="_spotlight_schema", node=SpotlightEnvConfig)
     store.store(group="policy", name="_policy_schema", node=PolicyConfig)
-    store.store(group="dataset", name="_trace_schema", node=TraceConfig)
+    store.store(group="dataset", name="_trace_schema", node=TraceDatasetConfig)
+    store.store(group="dataset", name="_film_schema", node=FilmDatasetConfig)
     if config_name in (None, "train"):
         register_training_schema(store)
     if config_name in (None, "probe"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -43,9 +44,13 @@ class ExpertPolicy:
         return conversation.expert_reply
 
 
+TIME = re.compile(r"\[(\d+:\d\d(?::\d\d)?(?:\.\d+)?)\]")
+"""How observations of films name the time of a frame."""
+
+
 class RandomPolicy:
     """Replies with one of the lettered options now on offer, answer or action, each as likely as
-    the others.
+    the others; where there are none, with a stretch of film between two of the times named.
     """
 
     privileged = False
@@ -54,25 +59,31 @@ class RandomPolicy:
         """Nothing is kept."""
 
     def act(self, conversations: Sequence[Conversation]) -> list[PolicyOutput]:
-        """`<answer>X</answer>` for each, X an option of the last list in its observations.
+        """`<answer>X</answer>` for each, X an option of the last list in its observations, or
+        `<answer>0:12 to 1:40</answer>`.
 
         The noise comes from the conversation's keys, so equal conversations get equal answers.
 
         Raises:
-            ValueError: where no observation lists options.
+            ValueError: where no observation lists options or names times.
         """
         return [PolicyOutput(text=self._reply(conversation)) for conversation in conversations]
 
     def _reply(self, conversation: Conversation) -> str:
         lists = (list_options(obs.text) for obs in reversed(conversation.observations))
         letters = list(next((options for options in lists if options), {}))
-        if not letters:
+        generator = make_generator(make_noise_key(conversation))
+        if letters:
+            return f"<answer>{letters[generator.integers(len(letters))]}</answer>"
+        times = TIME.findall("\n".join(obs.text for obs in conversation.observations))
+        if len(times) < 2:
             raise ValueError(
                 f"conversation {conversation.conversation_id!r}: no lettered options such as "
-                "'A. red' in any observation, so there is nothing to choose from"
+                "'A. red' in any observation, nor times such as '[1:40]', so there is nothing to "
+                "choose from"
             )
-        choice = make_generator(make_noise_key(conversation)).integers(len(letters))
-        return f"<answer>{letters[choice]}</answer>"
+        first, last = sorted(generator.permutation(len(times))[:2].tolist())
+        return f"<answer>{times[first]} to {times[last]}</answer>"
 
 
 class ConstantPolicy:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from configs.schemas import EvaluateScript
 from sims import make_env
 from sims.avr.benchmark import Entry, Manifest, load_manifest, references_path
 from sims.avr.benchmark_worlds import make_entry_env
+from sims.config import BenchmarkConfig
 from training.benchmark_references import References, load_references
 from training.benchmark_tables import (
     QuestionFacts,
@@ -22,6 +24,7 @@ from training.rewards.compose import RewardConfig
 from training.rollout import EpisodeSpec, LocalPool, MixedPool
 from training.run_directory import Tables
 from training.seeding import task_seeds
+from video.benchmarks.config import VideoBenchmarkConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,8 @@ class Job:
         specs: the episodes.
         tabulate: the tables of the episodes, which come in the order of the specs.
         notes: what the report says besides.
+        figures: further numbers about the episodes.
+        save: writes what else there is to keep of them into the run's directory.
     """
 
     title: str
@@ -41,6 +46,8 @@ class Job:
     specs: list[EpisodeSpec]
     tabulate: Callable[[Sequence[Episode]], Tables]
     notes: list[str] = field(default_factory=list)
+    figures: Callable[[Sequence[Episode]], dict[str, float]] = lambda episodes: {}
+    save: Callable[[Sequence[Episode], Path], None] = lambda episodes, path: None
 
 
 def make_job(config: EvaluateScript) -> Job:
@@ -51,9 +58,17 @@ def make_job(config: EvaluateScript) -> Job:
     """
     if config.benchmark is None:
         return _split_job(config)
-    whole = load_manifest(config.benchmark.name)
-    manifest = whole.spread(config.benchmark.num_questions)
-    references = load_references(references_path(config.benchmark.name), whole.sha256)
+    if isinstance(config.benchmark, VideoBenchmarkConfig):
+        from scripts.video_job import make_video_job
+
+        return make_video_job(config, config.benchmark)
+    return _avr_job(config, config.benchmark)
+
+
+def _avr_job(config: EvaluateScript, benchmark: BenchmarkConfig) -> Job:
+    whole = load_manifest(benchmark.name)
+    manifest = whole.spread(benchmark.num_questions)
+    references = load_references(references_path(benchmark.name), whole.sha256)
     # References are means over the whole manifest: they say nothing of a part of it.
     fitting = references if manifest is whole else None
     return Job(

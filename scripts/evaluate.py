@@ -35,6 +35,8 @@ EXAMPLES = (
     "python scripts/evaluate.py benchmark=clevr_avr policy=expert policy.style=plan",
     "python scripts/evaluate.py benchmark=clevr_avr policy=openai policy.model=my-model "
     "policy.base_url=http://127.0.0.1:8000/v1 run.name=my-model",
+    "python scripts/evaluate.py benchmark=video_mme data_dir=Video-MME env=video/spotlight "
+    "policy=openai policy.model=my-model policy.base_url=http://127.0.0.1:8000/v1",
     "python scripts/evaluate.py env=avr/nursery policy=model policy.path=runs/demo/models/grpo "
     "policy.blind=true run.name=blind",
 )
@@ -73,7 +75,8 @@ def main(config: EvaluateScript, config_yaml: str) -> None:
             f"{error}\nWhat was played is kept: run.resume=true goes on."
         ) from error
     job.pool.close()
-    tables, figures = job.tabulate(episodes), usage.figures()
+    job.save(episodes, run.path)
+    tables, figures = job.tabulate(episodes), {**usage.figures(), **job.figures(episodes)}
     run.write_summary("evaluate", figures, tables)
     write_report(
         run.report_path,

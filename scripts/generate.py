@@ -1,7 +1,9 @@
-"""Generate training data: the expert's reasoning traces as multi-turn conversations with pictures.
+"""Generate data: the expert's reasoning traces as multi-turn conversations with pictures, or long
+films with questions about them.
 
-Writes runs/<name>/ with data.jsonl, images/, statistics.json and statistics.html. When it is
-interrupted, the same command goes on where it stopped, and the dataset comes out the same.
+Traces: writes runs/<name>/ with data.jsonl, images/, statistics.json and statistics.html. Films:
+with videos/, logs/, subtitles/ and questions.jsonl. When it is interrupted, the same command goes
+on where it stopped, and the dataset comes out the same.
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from configs.dataset_schema import FilmDatasetConfig
 from configs.generate_schema import GenerateScript
 from saccade import __version__
+from scripts.film_files import generate_films
 from scripts.hydra_door import BadInputError, run_script
 from scripts.making import open_run
 from scripts.trace_workers import env_configs, make_parts
@@ -31,11 +35,20 @@ EXAMPLES = (
     "python scripts/generate.py dataset=avr_cot num_episodes=2000",
     "python scripts/generate.py env=avr/stack dataset.form=single_step run.name=stack_steps",
     "python scripts/generate.py 'dataset.env_ids=[AVR/Occlusion-v0, AVR/Composite-v0]'",
+    "python scripts/generate.py dataset=long_video dataset.num_films=8 run.name=films",
     "python scripts/generate.py dataset.styles.wander=0.25 run.name=mixed",
 )
 
 
 def main(config: GenerateScript, config_yaml: str) -> None:
+    """Make what is missing of the dataset."""
+    if isinstance(config.dataset, FilmDatasetConfig):
+        generate_films(config, config.dataset, config_yaml)
+    else:
+        generate_traces(config, config_yaml)
+
+
+def generate_traces(config: GenerateScript, config_yaml: str) -> None:
     """Make the parts that are missing, and join them."""
     for env in env_configs(config):
         make_env(env).close()  # what is wrong with one is said before anything is written
@@ -60,7 +73,7 @@ def main(config: GenerateScript, config_yaml: str) -> None:
                 run.set_status("interrupted")
                 stop.stop(f"part {part}", run.path)
     seconds = time.perf_counter() - start
-    statistics = finish_dataset(run.path, len(sizes), config.dataset)
+    statistics = finish_dataset(run.path, len(sizes), config.traces())
     figures = {k: float(v) for k, v in statistics.items() if not isinstance(v, dict)}
     made = config.num_episodes - first
     run.write_summary("generate", figures | {"episodes_per_second": made / seconds}, {})
@@ -116,11 +129,11 @@ def check_recipe(path: Path, recipe: dict[str, Any], num_episodes: int) -> None:
 
 def check_failed(num_failed: int, tally: Tally, config: GenerateScript) -> None:
     """Raise `TooManyFailuresError` where more episodes broke than the configuration allows."""
-    if num_failed > config.dataset.max_failed_share * config.num_episodes:
+    if num_failed > config.traces().max_failed_share * config.num_episodes:
         raise TooManyFailuresError(
             f"{num_failed} of {config.num_episodes} episodes broke (stages: "
             f"{', '.join(tally.get('failure', {}))}); dataset.max_failed_share is "
-            f"{config.dataset.max_failed_share}"
+            f"{config.traces().max_failed_share}"
         )
 
 

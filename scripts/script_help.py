@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -47,7 +48,7 @@ def help_text(
         inspect.cleandoc(module.__doc__ or ""),
         f"Usage: python {script} [group=option ...] [setting=value ...]",
         "Examples:\n" + "\n".join(f"  {example}" for example in examples) if examples else "",
-        _groups_text(choices, docs, config_dir),
+        _groups_text(choices, docs, config_dir, schema),
         _settings_text(schema, tree, choices, docs),
         CLOSING,
     ]
@@ -98,13 +99,39 @@ def _defaults(
     return tree, ours
 
 
+def fitting_options(config_dir: Path, group: str, schema: type) -> list[str]:
+    """The options of a group that a script can take: those whose own schema is one that the
+    script's field of that name holds. Options without a schema always fit.
+    """
+    held = typing.get_type_hints(schema).get(group)
+    kinds = tuple(
+        t for t in (held, *typing.get_args(held)) if isinstance(t, type) and t is not type(None)
+    )
+    return [
+        option
+        for option in list_options(config_dir, group)
+        if not kinds or issubclass(_schema_of(config_dir, group, option) or kinds[0], kinds)
+    ]
+
+
+def _schema_of(config_dir: Path, group: str, option: str) -> type | None:
+    """The registered dataclass that an option's YAML starts from; None where it has none."""
+    text = (config_dir / group / f"{option}.yaml").read_text(encoding="utf-8")
+    found = re.search(rf"^ *- /{group}/(\w+_schema)@_here_", text, re.MULTILINE)
+    if found is None:
+        return None
+    node = ConfigStore.instance().repo[group][f"{found[1]}.yaml"].node
+    kind = OmegaConf.get_type(node)
+    return kind if isinstance(kind, type) else None
+
+
 def _groups_text(
-    choices: Mapping[str, str | None], docs: Mapping[str, str], config_dir: Path
+    choices: Mapping[str, str | None], docs: Mapping[str, str], config_dir: Path, schema: type
 ) -> str:
     lines = []
     for group, chosen in choices.items():
         folder = group.partition("@")[0]
-        options = list_options(config_dir, folder)
+        options = fitting_options(config_dir, folder, schema)
         if not options:
             continue
         lines += _entry(group, docs.get(group, ""))

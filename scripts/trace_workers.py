@@ -45,7 +45,7 @@ class PartMaker:
         size = part_sizes(self._config.num_episodes)[part]
         first = part * PART_SIZE
         episodes = (self._collect(index) for index in range(first, first + size))
-        return write_part(self._root, part, episodes, self._config.dataset)
+        return write_part(self._root, part, episodes, self._config.traces())
 
     def close(self) -> None:
         """Close the environments."""
@@ -54,14 +54,14 @@ class PartMaker:
 
     def _collect(self, index: int) -> Episode:
         seed = task_seed(self._config.purpose, self._config.first_index + index)
-        policy = _expert(draw_style(self._config.dataset, seed))
+        policy = _expert(draw_style(self._config.traces(), seed))
         pool = self._pools[index % len(self._pools)]
         return collect_episodes(pool, policy, [EpisodeSpec(seed=seed)])[0]
 
 
 def env_configs(config: GenerateScript) -> list[EnvConfig]:
     """The environments that a dataset takes in turn."""
-    ids = config.dataset.env_ids or [config.env.id]
+    ids = config.traces().env_ids or [config.env.id]
     return [replace(config.env, id=env_id) for env_id in ids]
 
 

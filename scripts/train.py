@@ -8,16 +8,21 @@ rewritten as the run goes on. Ctrl-C saves; run.resume=true goes on.
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
+
+import gymnasium
 
 from configs.store import check_only_training_is_missing
 from scripts.hydra_door import run_script
 from scripts.making import open_run
 from sims import make_env
+from sims.config import EnvConfig
 from training.wandb_mirror import WandbMirror
+from video.spotlight.config import SpotlightEnvConfig
 
 try:
     from configs.train_schema import TrainScript
+    from training.budget_study import MakeVariant
     from training.experiment import Experiment
 except ModuleNotFoundError as missing:
     sys.exit(f"train.py: {check_only_training_is_missing(missing)}")
@@ -26,6 +31,7 @@ EXAMPLES = (
     "python scripts/train.py experiment=demo",
     "python scripts/train.py experiment=demo run.resume=true",
     "python scripts/train.py env=avr/nursery debug=tiny run.name=try",
+    "python scripts/train.py experiment=spotlight_tiny",
     "python scripts/train.py env=avr/nursery algorithm=dr_grpo reward=answer run.name=plain",
 )
 
@@ -36,11 +42,28 @@ def main(config: TrainScript, config_yaml: str) -> None:
     mirror = WandbMirror(config.logger, run.path, asdict(config))
     try:
         Experiment(
-            config, lambda: make_env(config.env), run, title=config.title, mirror=mirror
+            config,
+            lambda: make_env(config.env),
+            run,
+            title=config.title,
+            mirror=mirror,
+            make_variant=budget_variants(config.env),
         ).train()
     finally:
         mirror.close()
     print(f"\nReport: {run.report_path}")
+
+
+def budget_variants(config: EnvConfig) -> MakeVariant | None:
+    """Makes the environment at other frame budgets; None where it has no films."""
+    if not isinstance(config, SpotlightEnvConfig):
+        return None
+
+    def make_variant(frame_budget: int, scan_only: bool) -> gymnasium.Env:
+        films = replace(config.config, frame_budget=frame_budget, scan_only=scan_only)
+        return make_env(replace(config, config=films))
+
+    return make_variant
 
 
 if __name__ == "__main__":

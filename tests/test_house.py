@@ -29,12 +29,12 @@ MAY_IMPORT = {
 }
 """What each package may import of ours beside itself and `saccade`, which holds no behaviour."""
 
-DECODING = ("video/reader.py",)
+DECODING = ("video/reader.py", "video/decoding/*")
 MODELS = ("policies/engines/*", "policies/chat.py", "policies/tiny.py")
 DOORS = {
     "mujoco": ("sims/*",),
     "pybullet": ("sims/*",),
-    "av": (*DECODING, "training/recording.py"),
+    "av": (*DECODING, "video/synthetic/encoding.py", "training/recording.py"),
     "decord": DECODING,
     "torchcodec": DECODING,
     "transformers": MODELS,

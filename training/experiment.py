@@ -17,20 +17,18 @@ from statistics import median
 import torch
 
 from policies.interface import Policy
-from policies.scripted import ConstantPolicy, ExpertPolicy, RandomPolicy
+from policies.scripted import ExpertPolicy, RandomPolicy
 from policies.tiny import TinyConfig, check_tiny_config
-from policies.vlm import VLMPolicy
 from training.agent import Agent, EngineConfig, make_tiny_agent
-from training.annotations import AnnotationTools, annotate, annotations_needed
+from training.budget_study import MakeVariant
 from training.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from training.checks import check_at_least
-from training.episode import Episode, save_episode
-from training.evaluation import EvaluationConfig, Row, evaluate, fit_best_constant, summarise
 from training.grpo import GrpoConfig, reinforce
+from training.held_out import ROWS, HeldOut, HeldOutConfig
 from training.interrupts import StopRequest
 from training.learner import Learner
-from training.progress import Reporter, progress_bar
-from training.rewards.compose import RewardConfig
+from training.progress import progress_bar
+from training.reporter import Reporter
 from training.rollout import EpisodeSpec, LocalPool, MakeEnv, collect_episodes
 from training.run_directory import RunDirectory
 from training.seeding import task_seeds
@@ -39,63 +37,46 @@ from training.wandb_mirror import WandbMirror
 
 FEWEST_STEPS = 6
 """Steps of imitation that continue a cold start, at least: five of warm-up and one more."""
-ROWS = ("random", "constant", "cold_start", "sft_continued", "grpo", "blind", "expert")
 
 
 @dataclass(kw_only=True)
-class ExperimentConfig:
+class ExperimentConfig(HeldOutConfig):
     """Everything about a training run but the environment.
 
     Attributes:
-        seed: decides the model's first weights and the sampling noise.
         model: size of the tiny model that is built.
         vocab_size: tokens of its tokenizer, at least 300.
         corpus_episodes: expert episodes that the tokenizer learns its words from, at least 1.
         engine: how replies are generated.
-        num_envs: episodes in flight at once, at least 1.
         num_threads: threads of PyTorch's operations; None leaves PyTorch's own choice.
         cold_start: imitation of the scripted expert.
         algorithm: reinforcement, from the cold start.
         continue_imitation: whether to also train the cold start on by imitation, for as long as
             reinforcement took: what the same time buys without reward.
-        reward: what reinforcement rewards; the evaluation reports the same sum.
-        evaluation: on which held-out worlds, and how many.
-        rows: which policies to evaluate, of `ROWS`.
-        constant_episodes: training worlds on which the best constant answers are found, at least 1.
         checkpoint_every: steps between checkpoints, at least 1.
         report_every: steps between rewrites of the report, at least 1.
-        num_films: before-and-after pairs in the report, 0 or more.
     """
 
-    seed: int = 0
     model: TinyConfig = field(default_factory=TinyConfig)
     vocab_size: int = 512
     corpus_episodes: int = 300
     engine: EngineConfig = field(default_factory=EngineConfig)
-    num_envs: int = 64
     num_threads: int | None = None
     cold_start: ImitationConfig = field(default_factory=ImitationConfig)
     algorithm: GrpoConfig = field(default_factory=GrpoConfig)
     continue_imitation: bool = True
-    reward: RewardConfig = field(default_factory=RewardConfig)
-    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
-    rows: list[str] = field(default_factory=lambda: list(ROWS))
-    constant_episodes: int = 500
     checkpoint_every: int = 25
     report_every: int = 10
-    num_films: int = 4
 
     def check(self) -> None:
         """Raise `ValueError` naming the first field that is out of range."""
-        check_at_least(self, seed=0, vocab_size=300, corpus_episodes=1, num_envs=1, num_films=0)
-        check_at_least(self, constant_episodes=1, checkpoint_every=1, report_every=1)
+        super().check()
+        check_at_least(self, vocab_size=300, corpus_episodes=1)
+        check_at_least(self, checkpoint_every=1, report_every=1)
         if self.num_threads is not None:
             check_at_least(self, num_threads=1)
         check_tiny_config(self.model)
-        unknown = [row for row in self.rows if row not in ROWS]
-        if unknown:
-            raise ValueError(f"rows has {unknown[0]!r}; legal: {', '.join(ROWS)}")
-        for part in (self.engine, self.cold_start, self.algorithm, self.reward, self.evaluation):
+        for part in (self.engine, self.cold_start, self.algorithm):
             part.check()
 
 
@@ -108,6 +89,11 @@ class Experiment:
         run: where everything is written.
         title: heading of the report.
         mirror: where metrics go beside the run's own files.
+        make_variant: makes environments of other frame budgets; None where there are no frames to
+            budget.
+
+    Raises:
+        ValueError: for a study of frame budgets without `make_variant`.
     """
 
     def __init__(
@@ -118,12 +104,16 @@ class Experiment:
         *,
         title: str,
         mirror: WandbMirror,
+        make_variant: MakeVariant | None = None,
     ) -> None:
         self.config, self.run, self._mirror = config, run, mirror
         self._make_env = make_env
         self._pool = LocalPool(make_env, config.num_envs)
         self._reporter = Reporter(run, title=title, num_films=config.num_films, rows=ROWS)
         self._stop = StopRequest()
+        self._held_out = HeldOut(
+            config, self._pool, self._reporter, run, stop=self._stop, make_variant=make_variant
+        )
 
     def train(self) -> None:
         """All stages and all rows of the evaluation, then the summary."""
@@ -155,9 +145,9 @@ class Experiment:
         return make_tiny_agent(model, config.engine, corpus, vocab_size=config.vocab_size)
 
     def _evaluate_scripted(self) -> None:
-        self._evaluate("random", RandomPolicy)
-        self._evaluate("constant", self._best_constant)
-        self._evaluate("expert", ExpertPolicy)
+        self._held_out.evaluate("random", RandomPolicy)
+        self._held_out.evaluate("constant", self._held_out.best_constant)
+        self._held_out.evaluate("expert", ExpertPolicy)
 
     def _cold_start(self, agent: Agent) -> None:
         config = self.config.cold_start
@@ -165,7 +155,8 @@ class Experiment:
         first = self._restore("cold_start", agent, learner)
         if first < config.num_steps:
             self._imitate("cold_start", agent, learner, config, first)
-        self._evaluate("cold_start", lambda: self._greedy(agent))
+        self._held_out.evaluate("cold_start", lambda: self._greedy(agent))
+        self._held_out.measure_budgets("cold_start", self._greedy(agent))
 
     def _grpo(self, agent: Agent) -> None:
         config = self.config.algorithm
@@ -186,8 +177,9 @@ class Experiment:
                     reference=reference,
                 )
         self._save_model("grpo", agent)
-        self._evaluate("grpo", lambda: self._greedy(agent))
-        self._evaluate("blind", lambda: self._greedy(agent, blind=True))
+        self._held_out.evaluate("grpo", lambda: self._greedy(agent))
+        self._held_out.evaluate("blind", lambda: self._greedy(agent, blind=True))
+        self._held_out.measure_budgets("grpo", self._greedy(agent))
 
     def _sft_continued(self, agent: Agent) -> None:
         """The cold start, imitating on for about as long as reinforcement took."""
@@ -204,7 +196,7 @@ class Experiment:
         first = self._restore("sft_continued", agent, learner)
         if first < num_steps:
             self._imitate("sft_continued", agent, learner, config, first, offset=cold.num_steps)
-        self._evaluate("sft_continued", lambda: self._greedy(agent))
+        self._held_out.evaluate("sft_continued", lambda: self._greedy(agent))
 
     def _matching_steps(self) -> int:
         """Imitation steps that take as long as reinforcement took, by this run's own clock.
@@ -273,50 +265,8 @@ class Experiment:
 
         return on_step
 
-    def _evaluate(self, row: str, make_policy: Callable[[], Policy]) -> None:
-        """Fill one row of the table, unless a resumed run has it already."""
-        if row not in self.config.rows or row in self._reporter.table:
-            return
-        config = self.config.evaluation
-        seeds = task_seeds(config.purpose, 0, config.num_episodes)
-        policy = make_policy()
-        with progress_bar(f"evaluate {row}", 0, len(seeds)) as bar:
-            episodes = evaluate(
-                self._pool,
-                policy,
-                seeds,
-                sampling_seed=self.config.seed,
-                max_failed_share=config.max_failed_share,
-                on_episode=lambda episode: bar({}),
-            )
-        self._keep(row, episodes, summarise(episodes, self._reward_of(policy, episodes)))
-        if self._stop.requested:
-            self._stop.stop(f"the evaluation of {row}", self.run.path)
-
-    def _reward_of(self, policy: Policy, episodes: list[Episode]) -> RewardConfig | None:
-        """The reward, once what it reads is annotated; None where that takes asking a model."""
-        names = annotations_needed(self.config.reward)
-        if names and not isinstance(policy, VLMPolicy):
-            return None
-        seed = self.config.seed
-        tools = AnnotationTools(greedy_policy=policy, sampling_policy=policy, sampling_seed=seed)
-        annotate(episodes, names, tools)
-        return self.config.reward
-
-    def _keep(self, row: str, episodes: list[Episode], values: Row) -> None:
-        for episode in episodes[: 4 * self.config.num_films]:
-            save_episode(self.run.episodes_path / row, episode)
-        self._reporter.add_row(row, values)
-        self._reporter.update()
-
     def _greedy(self, agent: Agent, *, blind: bool = False) -> Policy:
         return agent.policy(temperature=self.config.evaluation.temperature, blind=blind)
-
-    def _best_constant(self) -> Policy:
-        seeds = task_seeds("calibration", 0, self.config.constant_episodes)
-        specs = [EpisodeSpec(seed=seed) for seed in seeds]
-        episodes = collect_episodes(self._pool, RandomPolicy(), specs)
-        return ConstantPolicy(fit_best_constant(episodes))
 
     def _save(self, stage: str, agent: Agent, learner: Learner, step: int) -> None:
         save_checkpoint(

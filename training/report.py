@@ -31,6 +31,7 @@ METRIC_HELP = {
     "path_efficiency": "the planner's turns over the policy's, 0 where the answer is wrong",
     "optimal_turns": "replies that the planning expert needs",
     "turns": "decisions per episode",
+    "frames": "frames shown per episode",
     "reward": "reward per episode",
 }
 
@@ -77,6 +78,19 @@ class Film:
     group: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """A chart in the report.
+
+    Attributes:
+        title: heading.
+        body: HTML that one of our drawing functions made; it stands in the page as it is.
+    """
+
+    title: str
+    body: str
+
+
 @dataclass(kw_only=True)
 class ReportData:
     """All that a report shows. Any part may be empty.
@@ -86,6 +100,7 @@ class ReportData:
         intro: a paragraph that says what the run is.
         status: one of `run_directory.STATUSES`; other than "finished" it is said at the top.
         tables: as in `summary.json`; the bars of the table `evaluation` come first.
+        charts: shown after the tables.
         metrics: the lines of `metrics.jsonl`.
         films: shown in groups.
         config_yaml: the run's configuration.
@@ -97,6 +112,7 @@ class ReportData:
     intro: str = ""
     status: str = "running"
     tables: Tables = field(default_factory=dict)
+    charts: Sequence[Chart] = ()
     metrics: Sequence[Mapping[str, Any]] = ()
     films: Sequence[Film] = ()
     config_yaml: str = ""
@@ -114,7 +130,7 @@ def write_report(path: Path, data: ReportData) -> Path:
     All text is escaped: what a model wrote cannot become part of the page, and the page's content
     policy allows no script but its own and no network.
     """
-    sections = (_status, _intro, _headlines, _tables, _films, _curves, _notes, _config)
+    sections = (_status, _intro, _headlines, _tables, _charts, _films, _curves, _notes, _config)
     template = Path(__file__).with_name("report_template.html").read_text(encoding="utf-8")
     page = Template(template).substitute(
         title=html.escape(data.title),
@@ -213,6 +229,13 @@ def _sample_sizes(rows: Mapping[str, Mapping[str, Cell]]) -> str:
     low, high = min(counts), max(counts)
     size = f"{low}" if low == high else f"{low} to {high}"
     return f"Mean ± standard error over n = {size} values."
+
+
+def _charts(data: ReportData) -> str:
+    return "".join(
+        f'<h2>{html.escape(chart.title)}</h2><div class="card wide">{chart.body}</div>'
+        for chart in data.charts
+    )
 
 
 def _films(data: ReportData) -> str:

@@ -45,8 +45,8 @@ class AvrConfig:
             "regions" (left, middle, right; counted where a column has several handles).
         min_actions, max_actions: how many action options are offered, 5 to 8; the first list always
             holds as many as may be.
-        offer_lift: whether lists offer to lift the viewer, so that it looks down on the scene, and to
-            lower it again.
+        offer_lift: whether lists offer to lift the viewer, so that it looks down on the scene, and
+            to lower it again.
         redraw_options: whether the actions on offer are drawn anew after each turn.
         shuffle_options: whether letters are dealt at random; if not, answers come first and actions
             follow, both in a fixed order.

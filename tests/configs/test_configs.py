@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 import yaml
 
+from configs.dataset_schema import FilmDatasetConfig
 from configs.store import register_schemas
 from configs.train_schema import TrainScript
 from policies.scripted import RandomPolicy
 from scripts.config_errors import list_options
 from scripts.hydra_door import CONFIG_DIR, load_config
-from scripts.script_help import field_docs, option_doc
+from scripts.script_help import field_docs, fitting_options, option_doc
 from sims import make_env
 from sims.avr.config import nursery_config
 from sims.config import AvrEnvConfig
@@ -27,9 +28,13 @@ from training.grpo import collect_groups, reinforce
 from training.learner_config import LearnerConfig
 from training.rewards.compose import RewardConfig, RewardTermConfig
 from training.rollout import LocalPool
+from video.benchmarks.config import VideoBenchmarkConfig
+from video.spotlight.config import SpotlightEnvConfig
 
 SCRIPTS = {name: schema_of(name) for name in SCHEMAS}
+register_schemas()
 NEEDED = {
+    "compare": ["first=a", "second=b"],
     "policy=model": ["policy.path=somewhere"],
     "policy=openai": ["policy.base_url=http://127.0.0.1:8000/v1", "policy.model=any"],
 }
@@ -48,13 +53,13 @@ CHOICES = [
     (script, f"{group}={option}")
     for script, groups in GROUPS.items()
     for group in groups
-    for option in list_options(CONFIG_DIR, group)
+    for option in fitting_options(CONFIG_DIR, group, SCRIPTS[script])
 ]
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_the_defaults_compose_and_pass(script: str) -> None:
-    config, text = load_config(script, SCRIPTS[script], [])
+    config, text = load_config(script, SCRIPTS[script], NEEDED.get(script, []))
     assert type(config) is SCRIPTS[script]
     assert "???" not in text
     assert yaml.safe_load(text).get("run", {"name": script})["name"]
@@ -95,10 +100,16 @@ def schemas_under(schema: type) -> Iterator[type]:
                 yield from schemas_under(part)
 
 
+KINDS = (AvrEnvConfig, SpotlightEnvConfig, VideoBenchmarkConfig, FilmDatasetConfig)
+"""What a script's fields may hold in place of what they are declared as."""
+
+
 def all_schemas() -> list[type]:
     register_schemas()
     found = {s for script in SCRIPTS.values() for s in schemas_under(script)}
-    return sorted(found | {AvrEnvConfig, *schemas_under(AvrEnvConfig)}, key=lambda s: s.__name__)
+    return sorted(
+        found | {own for kind in KINDS for own in schemas_under(kind)}, key=lambda s: s.__name__
+    )
 
 
 @pytest.mark.parametrize("schema", all_schemas(), ids=lambda schema: schema.__name__)

@@ -67,6 +67,18 @@ def test_random_answers_are_of_the_list_now_on_offer():
     assert answers == {"<answer>C</answer>", "<answer>D</answer>"}
 
 
+def test_random_policy_names_a_stretch_where_there_are_no_options():
+    text = "When?\nframe 0 [0:00]: <image>\nframe 9 [0:12.5]: <image>\nframe 30 [1:00:40]: <image>"
+    seen = set()
+    for seed in range(40):
+        asked = Conversation(
+            conversation_id="c", sampling_seed=seed, observations=[Observation(text=text)]
+        )
+        seen.add(RandomPolicy().act([asked])[0].text)
+    stretches = {"0:00 to 0:12.5", "0:00 to 1:00:40", "0:12.5 to 1:00:40"}
+    assert seen == {f"<answer>{stretch}</answer>" for stretch in stretches}
+
+
 def test_random_policy_wants_options():
     with pytest.raises(ValueError, match="no lettered options"):
         RandomPolicy().act([conversation(observations=[Observation(text="What now?")])])

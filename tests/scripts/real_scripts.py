@@ -21,6 +21,7 @@ SCHEMAS = {
     "play": "play_schema.PlayScript",
     "generate": "generate_schema.GenerateScript",
     "clevr": "clevr_schema.ClevrScript",
+    "compare": "compare_schema.CompareScript",
     "build_benchmark": "benchmark_schema.BuildBenchmarkScript",
     "check_guessing": "benchmark_schema.CheckGuessingScript",
     "check_belief": "check_belief_schema.CheckBeliefScript",

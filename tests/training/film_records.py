@@ -19,7 +19,8 @@ ANSWER = "<think>I see it. The cup is red.</think><answer>A</answer>"
 LOOK = "<think>Closer.</think><action>choose frames between 100 and 200</action>"
 
 QUESTION = {
-    "gold": "A",
+    "gold": "red",
+    "gold_letter": "A",
     "gold_intervals": [],
     "num_frames": 1000,
     "fps": 10.0,

@@ -90,7 +90,7 @@ def test_what_was_not_looked_at_suffices_for_nothing() -> None:
     episodes = [
         film_episode({}, success=True),
         film_episode({"kind": "time"}, {}, success=True),
-        film_episode(look(13.0), {}, gold=None),
+        film_episode(look(13.0), {}, gold_letter=None),
     ]
     policy = sufficiency(*episodes, frame=0)
     assert policy.asked == []
@@ -247,8 +247,9 @@ def test_wrong_uses_are_told() -> None:
             annotate(episodes, [name], AnnotationTools())
     with pytest.raises(ValueError, match="'causal_sufficiency' asks a learned policy"):
         annotate(episodes, ["causal_sufficiency"], AnnotationTools(greedy_policy=ExpertPolicy()))
-    del episodes[0].truth.initial["gold"]
-    with pytest.raises(ValueError, match="has no 'gold'; its environment is Video/Spotlight-v0"):
+    del episodes[0].truth.initial["gold_letter"]
+    match = "has no 'gold_letter'; its environment is Video/Spotlight-v0"
+    with pytest.raises(ValueError, match=match):
         sufficiency(*episodes)
 
 

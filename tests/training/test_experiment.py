@@ -21,8 +21,9 @@ from training.agent import EngineConfig
 from training.checkpoint import CheckpointMismatch
 from training.episode import load_episode
 from training.evaluation import EvaluationConfig
-from training.experiment import ROWS, Experiment, ExperimentConfig
+from training.experiment import Experiment, ExperimentConfig
 from training.grpo import GrpoConfig
+from training.held_out import ROWS, HeldOut
 from training.learner_config import LearnerConfig
 from training.report import NOTICES
 from training.rewards.compose import RewardConfig, RewardTermConfig
@@ -172,14 +173,14 @@ def test_a_stop_leaves_a_valid_report_and_no_summary(tmp_path: Path) -> None:
 
 def test_a_stop_during_an_evaluation_keeps_its_row(tmp_path: Path, monkeypatch) -> None:
     path, config = tmp_path / "stopped", replace(NO_ROWS, rows=["random", "expert"])
-    keep = Experiment._keep
+    keep = HeldOut._keep
 
     def interrupt(self, row, *values) -> None:
         keep(self, row, *values)
         signal.raise_signal(signal.SIGTERM)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Experiment, "_keep", interrupt)
+        patch.setattr(HeldOut, "_keep", interrupt)
         with pytest.raises(KeyboardInterrupt, match=r"after the evaluation of random; go on with"):
             run_experiment(path, config)
     assert set(json.loads((path / "evaluation.json").read_text())) == {"random"}

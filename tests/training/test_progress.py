@@ -9,8 +9,9 @@ import pytest
 
 from tests.training.records import make_episode, make_truth
 from training.episode import save_episode
-from training.progress import Reporter, print_table, progress_bar
+from training.progress import print_table, progress_bar
 from training.report import NOTICES
+from training.reporter import Reporter
 from training.run_directory import RunDirectory, open_run_directory
 from training.statistics import mean_stderr
 

@@ -82,9 +82,9 @@ def _gold(episode: Episode) -> str | None:
         ValueError: where the truth does not tell.
     """
     initial = {} if episode.truth is None else episode.truth.initial
-    if "gold" not in initial:
+    if "gold_letter" not in initial:
         raise ValueError(
-            f"the truth of episode {episode.episode_id} has no 'gold'; its environment is "
+            f"the truth of episode {episode.episode_id} has no 'gold_letter'; its environment is "
             f"{episode.env_id}"
         )
-    return initial["gold"]
+    return initial["gold_letter"]

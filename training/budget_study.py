@@ -1,0 +1,152 @@
+"""What a policy makes of few frames and of many: accuracy over frame budgets, beside a uniform scan
+of as many frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import gymnasium
+
+from policies.interface import Policy
+from training.checks import check_at_least
+from training.episode import Episode
+from training.episode_store import EpisodeStore
+from training.evaluation import EvaluationConfig, evaluate_specs, summarise
+from training.frame_curve import BudgetPoint, accuracy_by_budget, paired_difference
+from training.progress import progress_bar
+from training.rewards.video_terms import frames_used
+from training.rollout import EpisodeSpec, LocalPool
+from training.run_directory import Tables
+from training.seeding import task_seeds
+
+MODES = ("spotlight", "scan_only")
+"""Choosing frames turn by turn, or one look at a uniform scan of the whole budget."""
+
+MakeVariant = Callable[[int, bool], gymnasium.Env]
+"""(frame budget, whether a scan is all) -> environment."""
+
+
+@dataclass(kw_only=True)
+class BudgetStudyConfig:
+    """Which frame budgets are studied.
+
+    Attributes:
+        budgets: most frames that an episode may show, at least 1 each; empty for no study.
+        num_episodes: held-out questions per budget, at least 2.
+    """
+
+    budgets: list[int] = field(default_factory=list)
+    num_episodes: int = 400
+
+    def check(self) -> None:
+        """Raise `ValueError` naming the first field that is out of range."""
+        check_at_least(self, "budget_study", num_episodes=2)
+        if any(budget < 1 for budget in self.budgets) or len(set(self.budgets)) < len(self.budgets):
+            raise ValueError(
+                f"budget_study.budgets is {self.budgets}; each must be at least 1 and stand once"
+            )
+
+
+class BudgetStudy:
+    """Plays the same held-out questions under every budget, and keeps the episodes.
+
+    Args:
+        config: which budgets.
+        make_variant: makes the environments.
+        path: folder of the episodes; those in it are not played again.
+        num_envs: episodes in flight at once.
+        evaluation: which seeds, and how many failures are too many.
+        sampling_seed: the run's seed of the sampling noise.
+    """
+
+    def __init__(
+        self,
+        config: BudgetStudyConfig,
+        make_variant: MakeVariant,
+        path: Path,
+        *,
+        num_envs: int,
+        evaluation: EvaluationConfig,
+        sampling_seed: int,
+    ) -> None:
+        self._config, self._make_variant, self._path = config, make_variant, path
+        self._num_envs, self._evaluation = num_envs, evaluation
+        self._sampling_seed = sampling_seed
+        self._played: dict[tuple[str, str], dict[int, list[Episode]]] = {}
+
+    def measure(self, stage: str, policy: Policy) -> None:
+        """Play every budget in both modes."""
+        for mode in MODES:
+            self._played[stage, mode] = {
+                budget: self._play(stage, mode, budget, policy) for budget in self._config.budgets
+            }
+
+    def curves(self) -> dict[str, list[BudgetPoint]]:
+        """Name of stage and mode -> its points."""
+        return {
+            f"{stage}, {mode.replace('_', ' ')}": accuracy_by_budget(episodes)
+            for (stage, mode), episodes in self._played.items()
+        }
+
+    def tables(self) -> Tables:
+        """`frame_budgets`: a row per stage, mode and budget."""
+        rows = {
+            f"{stage}_{mode}_{budget}": summarise(episodes, None)
+            for (stage, mode), by_budget in self._played.items()
+            for budget, episodes in sorted(by_budget.items())
+        }
+        return {"frame_budgets": rows} if rows else {}
+
+    def figures(self, stage: str, reference: str) -> dict[str, float]:
+        """What changed from one stage to another, and what choosing frames is worth, both at the
+        largest budget; differences of the same questions, with one-sided 95 % bounds.
+
+        Empty where a stage was not measured.
+        """
+        if not {(stage, mode) for mode in MODES} | {(reference, MODES[0])} <= self._played.keys():
+            return {}
+        budget = max(self._config.budgets)
+        new = self._played[stage, "spotlight"][budget]
+        old = self._played[reference, "spotlight"][budget]
+        scan = self._played[stage, "scan_only"][budget]
+        accuracy, frames = (
+            paired_difference(new, old),
+            paired_difference(new, old, measure=frames_used),
+        )
+        over_scan = paired_difference(new, scan)
+        return {
+            "accuracy_change": accuracy.mean,
+            "accuracy_change_at_least": accuracy.lower,
+            "frames_change": frames.mean,
+            "frames_change_at_most": frames.upper,
+            "accuracy_over_scan": over_scan.mean,
+            "accuracy_over_scan_at_least": over_scan.lower,
+        }
+
+    def _play(self, stage: str, mode: str, budget: int, policy: Policy) -> list[Episode]:
+        config = self._evaluation
+        store = EpisodeStore(self._path / f"{stage}-{mode}-{budget}")
+        done = store.load()
+        seeds = task_seeds(config.purpose, 0, self._config.num_episodes)
+        pool = LocalPool(lambda: self._make_variant(budget, mode == "scan_only"), self._num_envs)
+        with progress_bar(f"{stage} {mode} {budget}", len(done), len(seeds)) as bar:
+
+            def take(episode: Episode) -> None:
+                if episode.failure is None:
+                    store.save(episode)
+                bar({})
+
+            episodes = evaluate_specs(
+                pool,
+                policy,
+                [EpisodeSpec(seed=seed) for seed in seeds],
+                done=done,
+                sampling_seed=self._sampling_seed,
+                max_failed_share=config.max_failed_share,
+                on_episode=take,
+            )
+        pool.close()
+        return episodes

@@ -1,0 +1,155 @@
+"""What every stage of an experiment is worth on held-out worlds: the rows of its table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from policies.interface import Policy
+from policies.scripted import ConstantPolicy, RandomPolicy
+from policies.vlm import VLMPolicy
+from training.annotations import AnnotationTools, annotate, annotations_needed
+from training.avr_metrics import Row
+from training.budget_study import BudgetStudy, BudgetStudyConfig, MakeVariant
+from training.checks import check_at_least
+from training.episode import Episode, save_episode
+from training.evaluation import EvaluationConfig, evaluate, fit_best_constant, summarise
+from training.interrupts import StopRequest
+from training.progress import progress_bar
+from training.reporter import Reporter
+from training.rewards.compose import RewardConfig
+from training.rollout import EpisodeSpec, LocalPool, collect_episodes
+from training.run_directory import RunDirectory
+from training.seeding import task_seeds
+
+ROWS = ("random", "constant", "cold_start", "sft_continued", "grpo", "blind", "expert")
+
+
+@dataclass(kw_only=True)
+class HeldOutConfig:
+    """What is measured on held-out worlds, and how.
+
+    Attributes:
+        seed: decides the model's first weights and the sampling noise.
+        num_envs: episodes in flight at once, at least 1.
+        reward: what reinforcement rewards; the evaluation reports the same sum.
+        evaluation: on which held-out worlds, and how many.
+        budget_study: frame budgets to measure the cold start and the reinforced policy at.
+        rows: which policies to evaluate, of `ROWS`.
+        constant_episodes: training worlds on which the best constant answers are found, at least 1.
+        num_films: before-and-after pairs in the report, 0 or more.
+    """
+
+    seed: int = 0
+    num_envs: int = 64
+    reward: RewardConfig = field(default_factory=RewardConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    budget_study: BudgetStudyConfig = field(default_factory=BudgetStudyConfig)
+    rows: list[str] = field(default_factory=lambda: list(ROWS))
+    constant_episodes: int = 500
+    num_films: int = 4
+
+    def check(self) -> None:
+        """Raise `ValueError` naming the first field that is out of range."""
+        check_at_least(self, seed=0, num_envs=1, constant_episodes=1, num_films=0)
+        unknown = [row for row in self.rows if row not in ROWS]
+        if unknown:
+            raise ValueError(f"rows has {unknown[0]!r}; legal: {', '.join(ROWS)}")
+        for part in (self.reward, self.evaluation, self.budget_study):
+            part.check()
+
+
+class HeldOut:
+    """Fills the table of an experiment; rows that a resumed run has already stay.
+
+    Args:
+        config: what is measured.
+        pool: where the environments come from.
+        reporter: keeps the table.
+        run: where some episodes are kept for their films.
+        stop: asked after each row.
+        make_variant: makes environments of other frame budgets; None where there are no frames to
+            budget.
+
+    Raises:
+        ValueError: for a study of frame budgets without `make_variant`.
+    """
+
+    def __init__(
+        self,
+        config: HeldOutConfig,
+        pool: LocalPool,
+        reporter: Reporter,
+        run: RunDirectory,
+        *,
+        stop: StopRequest,
+        make_variant: MakeVariant | None = None,
+    ) -> None:
+        self._config, self._pool, self._reporter = config, pool, reporter
+        self._run, self._stop = run, stop
+        self._study = self._make_study(make_variant)
+
+    def evaluate(self, row: str, make_policy: Callable[[], Policy]) -> None:
+        """Fill one row, unless it is there or not wanted."""
+        if row not in self._config.rows or row in self._reporter.table:
+            return
+        config, policy = self._config.evaluation, make_policy()
+        seeds = task_seeds(config.purpose, 0, config.num_episodes)
+        with progress_bar(f"evaluate {row}", 0, len(seeds)) as bar:
+            episodes = evaluate(
+                self._pool,
+                policy,
+                seeds,
+                sampling_seed=self._config.seed,
+                max_failed_share=config.max_failed_share,
+                on_episode=lambda episode: bar({}),
+            )
+        self._keep(row, episodes, summarise(episodes, self._reward_of(policy, episodes)))
+        if self._stop.requested:
+            self._stop.stop(f"the evaluation of {row}", self._run.path)
+
+    def measure_budgets(self, stage: str, policy: Policy) -> None:
+        """Play the study's frame budgets, where there is one."""
+        if self._study is not None:
+            self._study.measure(stage, policy)
+            self._reporter.show_study(self._study)
+
+    def best_constant(self) -> Policy:
+        """The best policy that never looks, found on training worlds."""
+        seeds = task_seeds("calibration", 0, self._config.constant_episodes)
+        specs = [EpisodeSpec(seed=seed) for seed in seeds]
+        episodes = collect_episodes(self._pool, RandomPolicy(), specs)
+        return ConstantPolicy(fit_best_constant(episodes))
+
+    def _make_study(self, make_variant: MakeVariant | None) -> BudgetStudy | None:
+        config = self._config
+        if not config.budget_study.budgets:
+            return None
+        if make_variant is None:
+            raise ValueError(
+                f"budget_study.budgets is {config.budget_study.budgets}; legal for an environment "
+                "without frame budgets: none"
+            )
+        return BudgetStudy(
+            config.budget_study,
+            make_variant,
+            self._run.path / "budget_study",
+            num_envs=config.num_envs,
+            evaluation=config.evaluation,
+            sampling_seed=config.seed,
+        )
+
+    def _reward_of(self, policy: Policy, episodes: Sequence[Episode]) -> RewardConfig | None:
+        """The reward, once what it reads is annotated; None where that takes asking a model."""
+        names, seed = annotations_needed(self._config.reward), self._config.seed
+        if names and not isinstance(policy, VLMPolicy):
+            return None
+        tools = AnnotationTools(greedy_policy=policy, sampling_policy=policy, sampling_seed=seed)
+        annotate(episodes, names, tools)
+        return self._config.reward
+
+    def _keep(self, row: str, episodes: Sequence[Episode], values: Row) -> None:
+        for episode in episodes[: 4 * self._config.num_films]:
+            save_episode(self._run.episodes_path / row, episode)
+        self._reporter.add_row(row, values)
+        self._reporter.update()

@@ -1,0 +1,277 @@
+"""Configuration of the frame-spotlighting environment. Standard library and dataclasses only."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sims.config import EnvConfig
+from video.synthetic.config import FilmConfig
+
+CONTRACTS = ("saccade", "frame_thinker")
+TOOLS = ("choose_frames", "frame_number_at", "rewatch", "find_segment", "find_frame", "zoom")
+FRAME_THINKER_TOOLS = ("choose_frames", "frame_number_at")
+VERIFICATIONS = ("none", "repaired", "frame_thinker")
+SCAN_SAMPLERS = ("linspace", "vlmeval", "longvideobench", "video_holmes")
+READER_BACKENDS = ("pyav", "decord", "torchcodec")
+
+
+@dataclass(kw_only=True)
+class SpotlightConfig:
+    """A question about a film, and turns in which to choose frames of it.
+
+    A film counts as long above `long_seconds`; the fields that end in `_long` then stand for those
+    without.
+
+    Attributes:
+        contract: what replies look like: "saccade" (ours), or "frame_thinker", which follows
+            arXiv 2509.24304 to the letter and ends an episode without a word on a bad reply.
+        tools: what may be asked for, any of `TOOLS`.
+        scan_frames, scan_frames_long: most frames of the first scan, at least 1.
+        scan_sampler: how the scan is spread over the film: one of `video.sampling.SAMPLERS`.
+        scan_fps: where above 0, the scan has no more frames than this per second of film (REVISOR:
+            1), but at least one.
+        frames_per_look, frames_per_look_long: most frames that one choice shows, at least 1.
+        long_seconds: a film that lasts longer is long [s].
+        max_height, max_width, max_height_long, max_width_long: a picture is scaled down, its
+            aspect ratio kept, until it fits into these [px].
+        max_turns: an episode is truncated after this many replies, at least 2.
+        frame_budget: most frames shown in an episode, those of the scan among them, which shrinks
+            to fit; null for no limit.
+        frame_budgets: budgets of which each task has one, decided by its number, so that one policy
+            learns to do with few frames and with many; empty for `frame_budget` everywhere.
+        scan_only: show nothing but a scan, of `frame_budget` frames where there is a budget, and
+            end the episode with the first reply, whatever it is.
+        rewatch_fps: frames per second of film that `rewatch` aims at (REVISOR: 2).
+        rewatch_min_frames, rewatch_max_frames: bounds of how many it shows (REVISOR: 4 to 512).
+        rewatch_min_seconds: a shorter stretch is widened to this [s] (REVISOR: 2).
+        num_segments: how many segments a film is cut into for `find_segment` (Video-CoM: 10), cut
+            anew so that each lasts from `segment_min_seconds` to `segment_max_seconds` [s].
+        segment_min_seconds, segment_max_seconds: see above; the second at least twice the first.
+        segment_frames: frames of a segment (Video-CoM: 16), at least 1.
+        show_times: whether the time stands beside each frame's number in the text.
+        draw_timestamps: whether the time is drawn into each picture.
+        subtitles: whether subtitles of what is shown are put into the text.
+        max_subtitle_lines: where a stretch has more subtitles than this, only those on show at the
+            frames shown are given, and of these the first that many; at least 1.
+        brief: short texts without instructions, for very small models.
+        verification: rules by which the truth calls an episode consistent (see
+            `video.spotlight.consistency`): "none", "repaired" or "frame_thinker".
+        tiou_success: a stretch given for an answer is right from this overlap on, in (0, 1].
+        question_kinds: names of the kinds of question to ask, all equally often where the films
+            are synthetic; empty for all that the set, or `film`, has. Synthetic questions about
+            what only subtitles say ("spoken") need `subtitles`, and those for a stretch of film
+            ("when") the contract "saccade"; they are left out elsewhere.
+        film: what synthetic films look like.
+        num_films: synthetic films are drawn from this many per 100,000,000 seeds, so that frames
+            can be kept; null for a film of its own for every seed.
+        data_dir: the directory of a set of questions with its films, in place of films that are
+            rendered when asked for; "" for none.
+        benchmark: which set it is, a name of `video.benchmarks.catalogue.BENCHMARKS`; "synthetic"
+            is what `scripts/generate.py dataset=long_video` writes.
+        split: which part of the set; "" for its default.
+        reader_backend: what decodes files: "pyav", "decord" or "torchcodec".
+        reader_num_decoders: of a film side by side, 1 or more; null for one per core, up to 8.
+        reader_keep_between: whether frames that are decoded on the way to others are kept, which
+            pays where many episodes look at the same stretches of a film (pyav only).
+        reader_cache_mib: what a process keeps of all films together [MiB], 0 or more.
+        max_reply_chars: longest reply the action space admits.
+    """
+
+    contract: str = "saccade"
+    tools: list[str] = field(default_factory=lambda: list(FRAME_THINKER_TOOLS))
+    scan_frames: int = 8
+    scan_frames_long: int = 12
+    scan_sampler: str = "linspace"
+    scan_fps: float = 0.0
+    frames_per_look: int = 8
+    frames_per_look_long: int = 12
+    long_seconds: float = 300.0
+    max_height: int = 360
+    max_width: int = 640
+    max_height_long: int = 252
+    max_width_long: int = 448
+    max_turns: int = 5
+    frame_budget: int | None = None
+    frame_budgets: list[int] = field(default_factory=list)
+    scan_only: bool = False
+    rewatch_fps: float = 2.0
+    rewatch_min_frames: int = 4
+    rewatch_max_frames: int = 512
+    rewatch_min_seconds: float = 2.0
+    num_segments: int = 10
+    segment_min_seconds: float = 10.0
+    segment_max_seconds: float = 30.0
+    segment_frames: int = 16
+    show_times: bool = True
+    draw_timestamps: bool = False
+    subtitles: bool = False
+    max_subtitle_lines: int = 60
+    brief: bool = False
+    verification: str = "repaired"
+    tiou_success: float = 0.5
+    question_kinds: list[str] = field(default_factory=list)
+    film: FilmConfig = field(default_factory=FilmConfig)
+    num_films: int | None = None
+    data_dir: str = ""
+    benchmark: str = "synthetic"
+    split: str = ""
+    reader_backend: str = "pyav"
+    reader_num_decoders: int | None = None
+    reader_keep_between: bool = True
+    reader_cache_mib: int = 1024
+    max_reply_chars: int = 8192
+
+    def for_task(self, key: int | str) -> SpotlightConfig:
+        """The settings of one task: with its own frame budget."""
+        if not self.frame_budgets:
+            return self
+        number = zlib.crc32(f"frame budget of {key}".encode())  # the same in every process
+        budget = self.frame_budgets[number % len(self.frame_budgets)]
+        return replace(self, frame_budget=budget, frame_budgets=[])
+
+    def look_frames(self, duration_seconds: float) -> int:
+        """Most frames that one choice shows in a film of this length."""
+        is_long = duration_seconds > self.long_seconds
+        return self.frames_per_look_long if is_long else self.frames_per_look
+
+    def num_scan_frames(self, duration_seconds: float) -> int:
+        """Frames of the first scan of a film of this length."""
+        if self.scan_only and self.frame_budget is not None:
+            return self.frame_budget
+        is_long = duration_seconds > self.long_seconds
+        num = self.scan_frames_long if is_long else self.scan_frames
+        if self.scan_fps > 0:
+            num = min(num, max(1, int(duration_seconds * self.scan_fps)))
+        return num if self.frame_budget is None else min(num, self.frame_budget)
+
+    def picture_limits(self, duration_seconds: float) -> tuple[int, int]:
+        """Largest height and width [px] of a picture of a film of this length."""
+        if duration_seconds > self.long_seconds:
+            return self.max_height_long, self.max_width_long
+        return self.max_height, self.max_width
+
+    def num_turns(self) -> int:
+        """Replies that an episode admits."""
+        return 1 if self.scan_only else self.max_turns
+
+    def max_images(self) -> int:
+        """Most pictures that one turn can show."""
+        shown = [self.scan_frames, self.scan_frames_long, self.frame_budget or 1]
+        shown += self.frame_budgets
+        per_tool = {
+            "choose_frames": max(self.frames_per_look, self.frames_per_look_long),
+            "rewatch": self.rewatch_max_frames,
+            "find_segment": self.segment_frames,
+        }
+        return max(*shown, *(per_tool.get(tool, 1) for tool in self.tools))
+
+    def check(self, prefix: str = "") -> None:
+        """Raise `ValueError` naming the first field that is out of range, `prefix` before it."""
+        self._check_names(prefix)
+        self._check_ranges(prefix)
+        self._check_pairs(prefix)
+        self.film.check(f"{prefix}film.")
+
+    def _check_names(self, prefix: str) -> None:
+        choices = {
+            "contract": CONTRACTS,
+            "verification": VERIFICATIONS,
+            "reader_backend": READER_BACKENDS,
+            "scan_sampler": SCAN_SAMPLERS,
+        }
+        for name, legal in choices.items():
+            if getattr(self, name) not in legal:
+                value = getattr(self, name)
+                raise ValueError(f"{prefix}{name} is {value!r}; legal: {', '.join(legal)}")
+        known = FRAME_THINKER_TOOLS if self.contract == "frame_thinker" else TOOLS
+        if set(self.tools) - set(known) or len(set(self.tools)) != len(self.tools):
+            raise ValueError(
+                f"{prefix}tools is {self.tools}; legal under the contract {self.contract}, each "
+                f"once: {', '.join(known)}"
+            )
+        if self.contract == "frame_thinker" and set(self.tools) != set(known):
+            raise ValueError(
+                f"{prefix}tools is {self.tools}; the contract frame_thinker has exactly "
+                f"{', '.join(known)}"
+            )
+
+    def _check_ranges(self, prefix: str) -> None:
+        ranges: dict[str, tuple[float, float]] = {
+            **dict.fromkeys(("scan_frames", "scan_frames_long"), (1, 4096)),
+            **dict.fromkeys(("frames_per_look", "frames_per_look_long"), (1, 4096)),
+            "scan_fps": (0.0, 1000.0),
+            "long_seconds": (0.0, 1e9),
+            **dict.fromkeys(("max_height", "max_height_long"), (28, 4096)),
+            **dict.fromkeys(("max_width", "max_width_long"), (28, 4096)),
+            "max_turns": (2, 1000),
+            "rewatch_fps": (0.001, 1000.0),
+            "rewatch_min_frames": (1, 4096),
+            "rewatch_max_frames": (self.rewatch_min_frames, 4096),
+            "rewatch_min_seconds": (0.0, 1e6),
+            "num_segments": (1, 1000),
+            "segment_min_seconds": (0.1, 1e6),
+            "segment_max_seconds": (2 * self.segment_min_seconds, 1e7),
+            "segment_frames": (1, 4096),
+            "max_subtitle_lines": (1, 10_000),
+            "tiou_success": (0.001, 1.0),
+            "reader_cache_mib": (0, 1 << 24),
+            "max_reply_chars": (16, 1_000_000),
+        }
+        for name in ("frame_budget", "num_films", "reader_num_decoders"):
+            if getattr(self, name) is not None:
+                ranges[name] = (1, 1_000_000)
+        for name, (low, high) in ranges.items():
+            value = getattr(self, name)
+            if not low <= value <= high:  # also false for NaN
+                raise ValueError(f"{prefix}{name} is {value}; legal: {low} to {high}")
+
+    def _check_pairs(self, prefix: str) -> None:
+        """What only two fields together can get wrong."""
+        if any(budget < 1 for budget in self.frame_budgets) or (
+            self.frame_budgets and self.frame_budget is not None
+        ):
+            raise ValueError(
+                f"{prefix}frame_budgets is {self.frame_budgets} and {prefix}frame_budget "
+                f"{self.frame_budget}; legal: budgets of at least 1, with frame_budget null"
+            )
+        budgeted = self.frame_budget is not None or bool(self.frame_budgets)
+        if self.contract == "frame_thinker" and budgeted and not self.scan_only:
+            raise ValueError(
+                f"{prefix}frame_budget is {self.frame_budget}; the contract frame_thinker knows no "
+                "frame budget, so it must be null unless scan_only is true"
+            )
+        if self.data_dir and self.num_films is not None:
+            raise ValueError(
+                f"{prefix}num_films is {self.num_films}, but the films come from {prefix}data_dir; "
+                "set at most one"
+            )
+        if self.verification == "frame_thinker" != self.contract:
+            raise ValueError(
+                f"{prefix}verification is 'frame_thinker', whose rules read that contract's words, "
+                f"but {prefix}contract is {self.contract!r}; legal: none, repaired"
+            )
+        if not self.tools and not self.scan_only:
+            raise ValueError(f"{prefix}tools is empty; legal with scan_only alone")
+
+
+@dataclass(kw_only=True)
+class SpotlightEnvConfig(EnvConfig):
+    """A frame-spotlighting environment.
+
+    Attributes:
+        id: its Gymnasium id.
+        config: which films, what may be asked for, and what is shown.
+    """
+
+    id: str = "Video/Spotlight-v0"
+    config: SpotlightConfig = field(default_factory=SpotlightConfig)
+
+    def kwargs(self) -> dict[str, Any]:
+        """The configuration."""
+        return {"config": self.config}
+
+    def check(self) -> None:
+        """Raise `ValueError` naming the first field that is out of range."""
+        self.config.check("env.config.")

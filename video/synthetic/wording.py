@@ -1,0 +1,137 @@
+"""What the expert says: what each frame shows, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+from video.synthetic.facts import LAMP
+from video.synthetic.knowledge import Facts, Known, change_side, neighbor_of, place_of, touched
+from video.synthetic.solving import Asks, Step
+from video.synthetic.vocabulary import clock
+
+
+def frame_words(kind: str, asks: Asks, known: Known, facts: Facts, *, brief: bool) -> str:
+    """What a frame shows of what is asked, in a few words.
+
+    Args:
+        kind, asks: the question.
+        known: all that has been seen.
+        facts: of the frame.
+        brief: one word or two where possible.
+    """
+    if facts["card"] is not None:
+        return _card_words(kind, asks, facts)
+    if kind in ("what_taken", "what_brought", "what_moved", "when", "when_choice"):
+        return _change_words(asks, known, facts, brief=brief)
+    if kind in ("what_switched", "how_many"):
+        touching = touched(facts) == LAMP and "attribute" in asks
+        return f"lamp {facts['lamp']}" + (_visitor_words(asks, facts) if touching else "")
+    if kind in ("what_card", "spoken"):
+        return f"chapter {facts['chapter']}"
+    if kind == "what_after_card":
+        return f"chapter {facts['chapter']}" + _visitor_words(asks, facts)
+    if kind == "what_at_time":
+        return _visitor_words(asks, facts).removeprefix(", ") or "nobody"
+    if kind == "where":
+        found = [s["part"] for s in facts["standing"] if s["name"] == asks["thing"]]
+        return found[0] if found else "not there"
+    if kind == "next_to":
+        return _neighbor_words(asks, facts)
+    pairs = [(asks["first"]["thing"]), asks["second"]["thing"]] if kind == "before_after" else None
+    things = pairs or asks["things"]
+    there = [thing for thing in things if place_of(facts, thing) is not None]
+    return " and ".join(there) if there else "none of them"
+
+
+def _card_words(kind: str, asks: Asks, facts: Facts) -> str:
+    if kind == "what_card" and facts["chapter"] == asks["chapter"]:
+        return f"card {facts['chapter']}, {facts['card'][asks['attribute']]}"
+    return f"card {facts['chapter']}"
+
+
+def _change_words(asks: Asks, known: Known, facts: Facts, *, brief: bool) -> str:
+    """Whether a thing stands, is carried, or is not there."""
+    if touched(facts) == asks["thing"] and "attribute" in asks:
+        visitor = str(facts["visitor"][asks["attribute"]])
+        return visitor if brief else f"carried by the {visitor} visitor"
+    if asks["event"] == "move":
+        side = change_side(known, "move", asks["thing"])(facts)
+        return "first place" if side == "before" else "other place"
+    return "there" if place_of(facts, asks["thing"]) is not None else "gone"
+
+
+def _neighbor_words(asks: Asks, facts: Facts) -> str:
+    if place_of(facts, asks["thing"]) is None:
+        return "gone"
+    beside = neighbor_of(facts, asks["thing"], asks["side"])
+    return f"beside {beside}" if beside else "nothing beside"
+
+
+def _visitor_words(asks: Asks, facts: Facts) -> str:
+    if not facts["visitor"] or "attribute" not in asks:
+        return ""
+    return f", {facts['visitor'][asks['attribute']]}"
+
+
+def brief_thought(words: Mapping[int, str], step: Step, look: tuple[int, int] | None) -> str:
+    """A few words for very small models, the same forms always.
+
+    Args:
+        words: frame -> what it shows, of the frames shown last and those beside them.
+        step: what is done next.
+        look: the two frames to look between; None for no look.
+    """
+    seen = " ".join(f"{frame} {text}." for frame, text in words.items())
+    if look is not None:
+        close = f"Between {look[0]} and {look[1]}."
+    elif step.time:
+        close = f"Time {step.time}."
+    else:
+        close = f"So {_answer_text(step)}." if step.answer is not None else "I guess."
+    return f"{seen} {close}".strip()
+
+
+def fluent_thought(
+    words: Mapping[int, str],
+    step: Step,
+    look: tuple[int, int] | None,
+    known: Known,
+    told: Sequence[int],
+) -> str:
+    """Whole sentences. Arguments as for `brief_thought`.
+
+    Args:
+        words, step, look: see there.
+        known: gives the frame rate.
+        told: frame numbers that the last turn told.
+    """
+    parts = []
+    for text, group in groupby(words.items(), key=lambda pair: pair[1]):
+        frames = [frame for frame, _ in group]
+        parts.append(f"{_span(frames, known.fps)}: {text}.")
+    parts += [f"The time is at frame {frame}." for frame in told]
+    if look is not None:
+        parts.append(
+            "The answer has not been shown yet. What I need lies in a smaller stretch, so I look "
+            f"at frames between {look[0]} and {look[1]}."
+        )
+    elif step.time:
+        parts.append(f"The question names the time {step.time}, so I ask which frame that is.")
+    elif step.answer is not None:
+        parts.append(f"That settles it: {_answer_text(step)}.")
+    else:
+        parts.append("I have to answer now, and take what is likeliest.")
+    return " ".join(parts)
+
+
+def _span(frames: Sequence[int], fps: int) -> str:
+    first, last = frames[0], frames[-1]
+    if first == last:
+        return f"Frame {first} ({clock(first / fps)})"
+    return f"Frames {first} to {last} ({clock(first / fps)} to {clock(last / fps)})"
+
+
+def _answer_text(step: Step) -> str:
+    answer = step.answer
+    return f"{answer[0]:.2f} to {answer[1]:.2f}" if isinstance(answer, tuple) else str(answer)
