@@ -6,7 +6,7 @@
 # EXTRAS       what to install beside the base (see pyproject.toml)
 PYTHON      ?= python3
 TORCH_INDEX ?=
-EXTRAS      ?= train,wandb,dev
+EXTRAS      ?= train,video,parquet,wandb,dev
 VENV        ?= .venv
 CONSTRAINTS ?= constraints/cpu.txt
 

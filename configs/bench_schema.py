@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from configs.schemas import RunConfig
 
-BENCHES = ("sims",)
+BENCHES = ("sims", "video")
 
 
 @dataclass(kw_only=True)
@@ -15,16 +15,18 @@ class BenchScript:
     """Measurements of speed.
 
     Attributes:
-        what: what is measured; sims is the only choice so far.
+        what: what is measured: sims or video.
         run: where the figures go.
-        seconds: process time spent on each case [s], above 0.
+        seconds: process time spent on each case of sims [s], above 0.
         rounds: how often the cases take turns, the best of which counts, 1 or more.
+        minutes: length of the film that the readers of video are timed on [min], 1 or more.
     """
 
     what: str = "sims"
     run: RunConfig = field(default_factory=RunConfig)
     seconds: float = 3.0
     rounds: int = 3
+    minutes: int = 20
 
     def check(self) -> None:
         """Raise `ValueError` naming the first field that is out of range."""
@@ -34,4 +36,6 @@ class BenchScript:
             raise ValueError(f"seconds is {self.seconds}; it must be above 0 and finite")
         if self.rounds < 1:
             raise ValueError(f"rounds is {self.rounds}; it must be 1 or more")
+        if self.minutes < 1:
+            raise ValueError(f"minutes is {self.minutes}; it must be 1 or more")
         self.run.check()

@@ -1,8 +1,9 @@
-"""Measure how fast the simulations are, beside MuJoCo's default settings.
+"""Measure how fast the simulations are, beside MuJoCo's default settings, or how fast films are
+read, beside decord, torchcodec and OpenCV.
 
-Rates are per second of process time, and durations are process time, so that another process on the
-machine disturbs them less; a fifth of that time may still be its doing. Writes
-runs/bench/summary.json.
+Simulations: rates are per second of process time, and durations are process time, so that another
+process on the machine disturbs them less; a fifth of that time may still be its doing. Films: wall
+seconds and core seconds, best of the rounds. Writes runs/bench/summary.json.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import gymnasium
 import numpy as np
 
 from configs.bench_schema import BenchScript
+from scripts.bench_video import bench_video
 from scripts.hydra_door import run_script
 from scripts.making import open_run
 from sims.avr.bench_cases import SIZE, Case, avr_cases, timed
@@ -24,7 +26,11 @@ from sims.avr.scene_types import KINDS
 from sims.avr.sight import Box, look
 from sims.rendering import RenderSettings
 
-EXAMPLES = ("python scripts/bench.py sims", "python scripts/bench.py sims seconds=1")
+EXAMPLES = (
+    "python scripts/bench.py sims",
+    "python scripts/bench.py sims seconds=1",
+    "python scripts/bench.py video run.name=bench_video",
+)
 RATE, DURATION = "_per_core_second", "_ms"
 TARGETS = {
     "ours.observation_shadow_per_core_second": 130.0,
@@ -40,6 +46,11 @@ TARGETS = {
 def main(config: BenchScript, config_yaml: str) -> None:
     """Measure every case and write the figures."""
     run = open_run(config.run, config_yaml)
+    if config.what == "video":
+        figures = bench_video(run.path, rounds=config.rounds, minutes=config.minutes)
+        run.write_summary("bench video", figures, {})
+        print(f"Results: {run.summary_path}")
+        return
     check_agreement()
     figures = measure_all({**avr_cases(), **peer_cases()}, config.seconds, rounds=config.rounds)
     figures |= shares(figures)

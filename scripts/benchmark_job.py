@@ -18,7 +18,7 @@ from training.benchmark_tables import (
     normalised_tables,
     published_note,
 )
-from training.episode import Episode
+from training.episode import Episode, Failure
 from training.evaluation import summarise
 from training.rewards.compose import RewardConfig
 from training.rollout import EpisodeSpec, LocalPool, MixedPool
@@ -39,6 +39,10 @@ class Job:
         notes: what the report says besides.
         figures: further numbers about the episodes.
         save: writes what else there is to keep of them into the run's directory.
+        remarks: what the report says of the episodes besides.
+        excuses: failures that the user's own files are to blame for; they do not stop the run.
+        stops_at: failures of which one stops the run.
+        is_current: whether an episode that an earlier attempt kept is one of those asked for now.
     """
 
     title: str
@@ -48,6 +52,10 @@ class Job:
     notes: list[str] = field(default_factory=list)
     figures: Callable[[Sequence[Episode]], dict[str, float]] = lambda episodes: {}
     save: Callable[[Sequence[Episode], Path], None] = lambda episodes, path: None
+    remarks: Callable[[Sequence[Episode]], list[str]] = lambda episodes: []
+    excuses: Callable[[Failure], bool] = lambda failure: False
+    stops_at: Callable[[Failure], bool] = lambda failure: "WorldMismatchError" in failure.message
+    is_current: Callable[[Episode], bool] = lambda episode: True
 
 
 def make_job(config: EvaluateScript) -> Job:

@@ -66,7 +66,8 @@ def main(config: EvaluateScript, config_yaml: str) -> None:
     usage = UsageRecord(run.path / "usage.json", policy)
     try:
         episodes = play(job, policy, run, config, usage)
-    except KeyboardInterrupt:
+        job.save(episodes, run.path)
+    except (KeyboardInterrupt, BadInputError):
         run.set_status("interrupted")
         raise
     except TooManyFailuresError as error:
@@ -75,8 +76,8 @@ def main(config: EvaluateScript, config_yaml: str) -> None:
             f"{error}\nWhat was played is kept: run.resume=true goes on."
         ) from error
     job.pool.close()
-    job.save(episodes, run.path)
     tables, figures = job.tabulate(episodes), {**usage.figures(), **job.figures(episodes)}
+    remarks = job.remarks(episodes)
     run.write_summary("evaluate", figures, tables)
     write_report(
         run.report_path,
@@ -85,11 +86,13 @@ def main(config: EvaluateScript, config_yaml: str) -> None:
             status="finished",
             tables=tables,
             figures=figures,
-            notes=job.notes,
+            notes=[*job.notes, *remarks],
             config_yaml=config_yaml,
         ),
     )
     print_tables(tables, figures)
+    for remark in remarks:
+        print(remark)
     print(f"Results: {run.summary_path}, {run.report_path}")
 
 
@@ -98,7 +101,7 @@ def play(
 ) -> list[Episode]:
     """The episodes of a job; those kept by an earlier attempt are not played again."""
     store = EpisodeStore(run.episodes_path, pictures=config.save_pictures)
-    done = store.load()
+    done = {seed: kept for seed, kept in store.load().items() if job.is_current(kept)}
     num_done = sum(spec.seed in done for spec in job.specs)
     with progress_bar("evaluate", num_done, len(job.specs)) as advance:
 
@@ -106,7 +109,7 @@ def play(
             usage.save()
             if episode.failure is None:
                 store.save(episode)
-            elif "WorldMismatchError" in episode.failure.message:
+            elif job.stops_at(episode.failure):
                 raise BadInputError(episode.failure.message)
             advance({})
 
@@ -118,6 +121,7 @@ def play(
             sampling_seed=config.seed,
             max_failed_share=config.evaluation.max_failed_share,
             on_episode=take,
+            excuses=job.excuses,
         )
 
 

@@ -21,18 +21,25 @@ def generate_films(config: GenerateScript, dataset: FilmDatasetConfig, config_ya
     if (path / "logs").is_dir() and not (path / "summary.json").exists():
         config.run.resume = not config.run.overwrite  # what an interrupted run left is gone on with
     run = open_run(config.run, config_yaml)
+    (run.path / "logs").mkdir(exist_ok=True)  # says that this is a folder of films, from the start
     there = len(list((run.path / "logs").glob("*.json")))
     seeds = task_seeds(dataset.purpose, dataset.first_index, dataset.num_films)
     start = time.perf_counter()
-    with progress_bar("films", 0, len(seeds)) as advance:
-        questions = write_dataset(
-            dataset.film,
-            run.path,
-            seeds,
-            num_questions=dataset.num_questions,
-            num_workers=config.num_workers,
-            report=lambda done, total: advance({}),
-        )
+    try:
+        with progress_bar("films", 0, len(seeds)) as advance:
+            questions = write_dataset(
+                dataset.film,
+                run.path,
+                seeds,
+                num_questions=dataset.num_questions,
+                num_workers=config.num_workers,
+                report=lambda done, total: advance({}),
+            )
+    except KeyboardInterrupt as stop:
+        run.set_status("interrupted")
+        raise KeyboardInterrupt(
+            f"interrupted; the same command goes on with the films that are missing ({run.path})"
+        ) from stop
     seconds = time.perf_counter() - start
     lengths = [draw_film(dataset.film, seed).duration_seconds for seed in seeds]
     kinds = Counter(question.kind for question in questions)

@@ -1,7 +1,8 @@
 """Prepare a bare machine with what pip cannot install. `make setup` runs it first.
 
 Headless rendering needs OpenGL without a screen. On Debian and its relatives that is a handful of
-packages: as root they are installed, otherwise the one command that installs them is printed.
+packages: as root they are installed, otherwise the one command that installs them is printed. Root
+gets ffmpeg as well, which the reader's tests are held against; without it they are skipped.
 Standard library only, since nothing is installed yet.
 """
 
@@ -47,6 +48,8 @@ def missing_packages() -> list[str]:
     packages: list[str] = []
     if not (loads("libGL.so.1") and loads("libOpenGL.so.0") and egl_works()):
         packages.extend(RENDERING_PACKAGES)
+    if os.geteuid() == 0 and shutil.which("apt-get") and not shutil.which("ffmpeg"):
+        packages.append("ffmpeg")
     if importlib.util.find_spec("ensurepip") is None:  # Debian ships `venv` apart from Python
         packages.append(f"python{sys.version_info[0]}.{sys.version_info[1]}-venv")
     return packages

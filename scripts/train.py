@@ -60,7 +60,13 @@ def budget_variants(config: EnvConfig) -> MakeVariant | None:
         return None
 
     def make_variant(frame_budget: int, scan_only: bool) -> gymnasium.Env:
-        films = replace(config.config, frame_budget=frame_budget, scan_only=scan_only)
+        films = replace(
+            config.config,
+            frame_budget=frame_budget,
+            frame_budgets=[],
+            scan_only=scan_only,
+            scan_only_share=0.0,
+        )
         return make_env(replace(config, config=films))
 
     return make_variant

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +13,7 @@ from configs.schemas import EvaluateScript
 from policies.interface import IMAGE_MARKER
 from scripts.benchmark_job import Job
 from scripts.hydra_door import BadInputError
-from training.episode import Episode
+from training.episode import Episode, Failure
 from training.rollout import EpisodeSpec, LocalPool
 from training.run_directory import Tables
 from training.seeding import task_seeds
@@ -20,7 +21,7 @@ from video.benchmarks.benchmark import Benchmark
 from video.benchmarks.catalogue import find_set, load_benchmark
 from video.benchmarks.config import VideoBenchmarkConfig
 from video.benchmarks.results import benchmark_tables, coverage, measures_of, write_official
-from video.frames import FrameSource
+from video.frames import FrameSource, VideoError
 from video.predictions import prediction_of, save_predictions
 from video.questions import VideoQuestion
 from video.sampling import prompt_hash
@@ -33,10 +34,16 @@ from video.spotlight.texts import instructions
 
 NOT_OF_THE_PROMPT = ("data_dir", "benchmark", "split", "film", "num_films", "max_reply_chars")
 """Settings that say which films, or how they are decoded, and not how a question is asked."""
+NUM_LISTED = 20
+"""How many films that cannot be read are listed; the rest is counted."""
 
 
 def make_video_job(config: EvaluateScript, chosen: VideoBenchmarkConfig) -> Job:
     """The job of a set of questions about films; what is missing or wrong is printed once.
+
+    A film that turns out not to be readable is like one that is missing, the user's data: it is
+    listed once, its questions are counted and have no prediction, and the run goes on, unless
+    `benchmark.stop_on_missing` has it stop.
 
     Raises:
         BadInputError: for an environment that shows no films, or films that are missing where that
@@ -50,15 +57,21 @@ def make_video_job(config: EvaluateScript, chosen: VideoBenchmarkConfig) -> Job:
         )
     settings = config.env.config
     benchmark = _load(config, chosen, settings)
-    questions = _spread(make_question_set(benchmark, settings), chosen.num_questions)
+    # Films that are added before a run is resumed must not change the questions' numbers.
+    questions = make_question_set(benchmark, settings, with_missing=True)
+    questions = questions.keep(settings.question_kinds)
     asked = settings_of_the_prompt(settings)
     return Job(
         title=f"{find_set(chosen.name).title} {benchmark.split}, {config.policy.kind}",
         pool=LocalPool(lambda: SpotlightEnv(settings, questions), config.num_envs),
-        specs=[EpisodeSpec(seed=s) for s in task_seeds("test", 0, len(questions.questions))],
+        specs=_specs(benchmark, questions, chosen.num_questions),
         tabulate=lambda episodes: _tabulate(benchmark, episodes),
-        figures=lambda episodes: _figures(benchmark, episodes),
-        save=lambda episodes, path: _save(benchmark, episodes, path),
+        figures=lambda episodes: _figures(benchmark, questions, episodes),
+        save=lambda episodes, path: _save(benchmark, questions, episodes, path, settings),
+        remarks=lambda episodes: _remarks(questions, episodes),
+        excuses=lambda failure: _is_unreadable(failure) and not chosen.stop_on_missing,
+        stops_at=lambda failure: _is_unreadable(failure) and chosen.stop_on_missing,
+        is_current=lambda episode: _is_current(questions, episode),
         notes=[
             f"Asked with {_describe(asked)}; prompt {prompt_hash(_template(settings), asked)}.",
             *filter(None, [benchmark.report()]),
@@ -107,36 +120,98 @@ def _load(
     return benchmark
 
 
-def _spread(questions: QuestionSet, num: int | None) -> QuestionSet:
-    """So many of them, evenly spread; all where none is said."""
-    total = len(questions.questions)
-    if num is None:
-        return questions
-    if num > total:
-        raise BadInputError(f"benchmark.num_questions is {num}; {total} can be asked")
-    kept: list[VideoQuestion] = [questions.questions[i * total // num] for i in range(num)]
-    return QuestionSet(
-        questions=kept, open_film=questions.open_film, captions_of=questions.captions_of
-    )
+def _specs(benchmark: Benchmark, questions: QuestionSet, num: int | None) -> list[EpisodeSpec]:
+    """An episode for each question whose film is there, or for so many of them, evenly spread. The
+    seed, counted round, is the question's number.
+    """
+    everything = len(questions.questions)
+    seeds = {seed % everything: seed for seed in task_seeds("test", 0, everything)}
+    missing = set(benchmark.missing_videos)
+    asked = [n for n, q in enumerate(questions.questions) if q.video not in missing]
+    total = len(asked)
+    if not asked or (num is not None and num > total):
+        raise BadInputError(
+            f"benchmark.num_questions is {num}; {total} of {benchmark.name} can be asked"
+        )
+    kept = asked if num is None else [asked[i * total // num] for i in range(num)]
+    return [EpisodeSpec(seed=seeds[number]) for number in kept]
 
 
 def _tabulate(benchmark: Benchmark, episodes: Sequence[Episode]) -> Tables:
     return cast(Tables, benchmark_tables(benchmark, predictions_of(episodes)))
 
 
-def _figures(benchmark: Benchmark, episodes: Sequence[Episode]) -> dict[str, float]:
-    failed = sum(episode.failure is not None for episode in episodes)
-    return {**coverage(benchmark, predictions_of(episodes)), "num_failed": float(failed)}
+def _asked(questions: QuestionSet, seed: int) -> VideoQuestion:
+    """The question that the environment asks at a seed: they are counted round."""
+    return questions.questions[seed % len(questions.questions)]
 
 
-def _save(benchmark: Benchmark, episodes: Sequence[Episode], path: Path) -> None:
-    """Predictions, the files of the set's own scorer, and what failed."""
+def _is_current(questions: QuestionSet, episode: Episode) -> bool:
+    """Whether an episode asked what its seed asks now: the set's own files may have changed."""
+    told = {} if episode.truth is None else episode.truth.initial
+    return bool(told.get("question_id") == _asked(questions, episode.seed).question_id)
+
+
+def _is_unreadable(failure: Failure) -> bool:
+    """Whether an episode failed at its film's file."""
+    return failure.stage == "env" and failure.message.startswith(f"{VideoError.__name__}: ")
+
+
+def _unreadable(questions: QuestionSet, episodes: Sequence[Episode]) -> dict[str, list[str]]:
+    """Film -> why it cannot be read, once for each of its questions."""
+    found: dict[str, list[str]] = {}
+    for episode in episodes:
+        if episode.failure is not None and _is_unreadable(episode.failure):
+            reason = episode.failure.message.partition(": ")[2]
+            found.setdefault(_asked(questions, episode.seed).video, []).append(reason)
+    return found
+
+
+def _figures(
+    benchmark: Benchmark, questions: QuestionSet, episodes: Sequence[Episode]
+) -> dict[str, float]:
+    unreadable = _unreadable(questions, episodes)
+    num_without = sum(len(reasons) for reasons in unreadable.values())
+    num_failed = sum(episode.failure is not None for episode in episodes)
+    return {
+        **coverage(benchmark, predictions_of(episodes)),
+        "num_unreadable_videos": float(len(unreadable)),
+        "num_questions_with_unreadable_video": float(num_without),
+        "num_failed": float(num_failed - num_without),
+    }
+
+
+def _save(
+    benchmark: Benchmark,
+    questions: QuestionSet,
+    episodes: Sequence[Episode],
+    path: Path,
+    settings: SpotlightConfig,
+) -> None:
+    """Predictions, how they were asked for, and the files of the set's own scorer.
+
+    Raises:
+        BadInputError: where there is no prediction.
+    """
+    asked = settings_of_the_prompt(settings)
+    told = {"prompt_sha256": prompt_hash(_template(settings), asked), "settings": asked}
+    (path / "asked.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     predictions = predictions_of(episodes)
+    if not predictions:
+        remarks = "\n".join(_remarks(questions, episodes))
+        raise BadInputError(f"none of {len(episodes)} questions could be asked\n{remarks}")
     save_predictions(path / "predictions.jsonl", benchmark, predictions, measures_of(benchmark))
     write_official(benchmark, predictions, path / "official")
-    for episode in episodes:
-        if episode.failure is not None:
-            print(f"failed: {episode.failure.message}")
+
+
+def _remarks(questions: QuestionSet, episodes: Sequence[Episode]) -> list[str]:
+    """The films that cannot be read, each once, and what else failed."""
+    films = [f"  {reasons[0]}" for reasons in _unreadable(questions, episodes).values()]
+    title, more = f"{len(films)} film(s) that cannot be read:", len(films) - NUM_LISTED
+    listed = [*films[:NUM_LISTED], *([f"  and {more} more"] if more > 0 else [])]
+    failures = [episode.failure for episode in episodes if episode.failure is not None]
+    others = [f"failed: {f.message}" for f in failures if not _is_unreadable(f)]
+    return ["\n".join([title, *listed]), *others] if films else others
 
 
 def _template(settings: SpotlightConfig) -> str:

@@ -4,13 +4,15 @@ of as many frames.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import gymnasium
+import numpy as np
 
 from policies.interface import Policy
+from training.avr_metrics import Cell
 from training.checks import check_at_least
 from training.episode import Episode
 from training.episode_store import EpisodeStore
@@ -21,6 +23,7 @@ from training.rewards.video_terms import frames_used
 from training.rollout import EpisodeSpec, LocalPool
 from training.run_directory import Tables
 from training.seeding import task_seeds
+from training.statistics import mean_stderr
 
 MODES = ("spotlight", "scan_only")
 """Choosing frames turn by turn, or one look at a uniform scan of the whole budget."""
@@ -60,6 +63,7 @@ class BudgetStudy:
         num_envs: episodes in flight at once.
         evaluation: which seeds, and how many failures are too many.
         sampling_seed: the run's seed of the sampling noise.
+        on_budget: called with stage, mode and budget, as one name, whenever one has been played.
     """
 
     def __init__(
@@ -71,10 +75,11 @@ class BudgetStudy:
         num_envs: int,
         evaluation: EvaluationConfig,
         sampling_seed: int,
+        on_budget: Callable[[str], None] = lambda name: None,
     ) -> None:
         self._config, self._make_variant, self._path = config, make_variant, path
         self._num_envs, self._evaluation = num_envs, evaluation
-        self._sampling_seed = sampling_seed
+        self._sampling_seed, self._on_budget = sampling_seed, on_budget
         self._played: dict[tuple[str, str], dict[int, list[Episode]]] = {}
 
     def measure(self, stage: str, policy: Policy) -> None:
@@ -85,11 +90,13 @@ class BudgetStudy:
             }
 
     def curves(self) -> dict[str, list[BudgetPoint]]:
-        """Name of stage and mode -> its points."""
-        return {
+        """Name of stage and mode -> its points, and what a uniform scan can give at most."""
+        curves = {
             f"{stage}, {mode.replace('_', ' ')}": accuracy_by_budget(episodes)
             for (stage, mode), episodes in self._played.items()
         }
+        ceiling = [scan_ceiling(budget, episodes) for budget, episodes in self._scans().items()]
+        return {**curves, "any scan at most": ceiling} if ceiling else curves
 
     def tables(self) -> Tables:
         """`frame_budgets`: a row per stage, mode and budget."""
@@ -98,6 +105,10 @@ class BudgetStudy:
             for (stage, mode), by_budget in self._played.items()
             for budget, episodes in sorted(by_budget.items())
         }
+        for budget, episodes in self._scans().items():
+            most = scan_ceiling(budget, episodes)
+            cell: Cell = {"mean": most.mean, "stderr": most.stderr, "n": most.n}
+            rows[f"any_scan_at_most_{budget}"] = {"acc_fa": cell}
         return {"frame_budgets": rows} if rows else {}
 
     def figures(self, stage: str, reference: str) -> dict[str, float]:
@@ -126,6 +137,11 @@ class BudgetStudy:
             "accuracy_over_scan_at_least": over_scan.lower,
         }
 
+    def _scans(self) -> dict[int, list[Episode]]:
+        """Budget -> episodes of one scan, of any stage: what is scanned is the same for all."""
+        found = [played for (_, mode), played in self._played.items() if mode == "scan_only"]
+        return dict(sorted(found[0].items())) if found else {}
+
     def _play(self, stage: str, mode: str, budget: int, policy: Policy) -> list[Episode]:
         config = self._evaluation
         store = EpisodeStore(self._path / f"{stage}-{mode}-{budget}")
@@ -149,4 +165,30 @@ class BudgetStudy:
                 on_episode=take,
             )
         pool.close()
+        self._on_budget(f"{stage}_{mode}_{budget}")
         return episodes
+
+
+def scan_ceiling(budget: int, episodes: Sequence[Episode]) -> BudgetPoint:
+    """The best policy that sees nothing but a scan of so many frames: right where the scan hit all
+    evidence, a guess among the options elsewhere.
+
+    Raises:
+        ValueError: where the environment does not say whether the evidence was hit.
+    """
+    shares = []
+    for episode in episodes:
+        if episode.failure is not None or episode.truth is None:
+            continue
+        hit = episode.truth.initial.get("sufficient")
+        if hit is None:
+            raise ValueError(f"{episode.env_id} names no evidence, so a scan has no known ceiling")
+        shares.append(1.0 if hit else 1.0 / len(episode.turns[0].options))
+    cell, used = mean_stderr(shares), frames_used(episodes)
+    return BudgetPoint(
+        budget=budget,
+        mean=float(np.mean(shares)),
+        stderr=cell["stderr"],
+        n=len(shares),
+        frames_used=float(used.mean()),
+    )

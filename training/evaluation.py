@@ -11,7 +11,7 @@ from policies.replies import list_options
 from training import avr_metrics
 from training.avr_metrics import Cell, Row
 from training.checks import check_at_least, check_share
-from training.episode import Episode
+from training.episode import Episode, Failure
 from training.rewards.compose import RewardConfig, reward_group
 from training.rewards.video_terms import frames_used
 from training.rollout import EpisodeSpec, LocalPool, OnEpisode, check_failures, collect_episodes
@@ -75,6 +75,7 @@ def evaluate_specs(
     sampling_seed: int = 0,
     max_failed_share: float = 0.02,
     on_episode: OnEpisode | None = None,
+    excuses: Callable[[Failure], bool] = lambda failure: False,
 ) -> list[Episode]:
     """One episode per spec, in their order.
 
@@ -86,6 +87,8 @@ def evaluate_specs(
         sampling_seed: the run's seed of the policy's sampling noise.
         max_failed_share: the evaluation stops as soon as more than this share of all specs failed.
         on_episode: called with every episode that is played, as it finishes.
+        excuses: whether a failure says nothing about policy and environment, and so does not count
+            as one that may stop the evaluation, such as a user's film that cannot be read.
 
     Raises:
         ValueError: where a seed is a training seed, or comes twice.
@@ -102,7 +105,7 @@ def evaluate_specs(
         episodes[episode.seed] = episode
         if on_episode is not None:
             on_episode(episode)
-        if episode.failure is not None:
+        if episode.failure is not None and not excuses(episode.failure):
             failed.append(episode)
             check_failures(failed, max_failed_share, num_planned=len(specs))
 

@@ -67,7 +67,7 @@ class HeldOut:
         pool: where the environments come from.
         reporter: keeps the table.
         run: where some episodes are kept for their films.
-        stop: asked after each row.
+        stop: asked after each row, and after each frame budget of a study.
         make_variant: makes environments of other frame budgets; None where there are no frames to
             budget.
 
@@ -105,8 +105,7 @@ class HeldOut:
                 on_episode=lambda episode: bar({}),
             )
         self._keep(row, episodes, summarise(episodes, self._reward_of(policy, episodes)))
-        if self._stop.requested:
-            self._stop.stop(f"the evaluation of {row}", self._run.path)
+        self._stop_if_asked(f"the evaluation of {row}")
 
     def measure_budgets(self, stage: str, policy: Policy) -> None:
         """Play the study's frame budgets, where there is one."""
@@ -137,7 +136,12 @@ class HeldOut:
             num_envs=config.num_envs,
             evaluation=config.evaluation,
             sampling_seed=config.seed,
+            on_budget=self._stop_if_asked,
         )
+
+    def _stop_if_asked(self, where: str) -> None:
+        if self._stop.requested:
+            self._stop.stop(where, self._run.path)
 
     def _reward_of(self, policy: Policy, episodes: Sequence[Episode]) -> RewardConfig | None:
         """The reward, once what it reads is annotated; None where that takes asking a model."""

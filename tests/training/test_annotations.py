@@ -134,6 +134,13 @@ def test_the_answer_in_a_reply(reply: str, letter: str | None) -> None:
     assert answered_letter(reply, {"A": "red", "B": "blue"}) == letter
 
 
+def test_an_article_in_an_answer_is_no_letter() -> None:
+    options = {"A": "a cat", "B": "a dog"}
+    answers = ("A dog", "A", "A a cat", "A big lorry", "A or B", "b a dog")
+    letters = [answered_letter(f"<answer>{words}</answer>", options) for words in answers]
+    assert letters == ["B", "A", "A", None, None, "B"]
+
+
 def test_the_shuffled_frames_are_all_there_without_their_numbers() -> None:
     seconds = [float(s) for s in range(1, 13)]
     group = [film_episode(look(*seconds), {}, sample_index=i) for i in range(3)]

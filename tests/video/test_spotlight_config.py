@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
@@ -26,8 +27,15 @@ def load_preset(name: str) -> SpotlightEnvConfig:
 
 
 def test_the_presets_are_these():
-    names = ["frame_thinker", "grounding", "nursery", "revisor", "spotlight", "video_com"]
-    assert [path.stem for path in PRESETS] == names
+    assert [path.stem for path in PRESETS] == [
+        "frame_thinker",
+        "grounding",
+        "nursery",
+        "revisor",
+        "single_pass",
+        "spotlight",
+        "video_com",
+    ]
 
 
 @pytest.mark.parametrize("name", [path.stem for path in PRESETS])
@@ -71,7 +79,28 @@ def test_a_scan_shrinks_to_its_rate_and_to_the_budget():
     config.frame_budget = 10
     assert config.num_scan_frames(60.0) == 10
     config.scan_only = True
-    assert config.num_scan_frames(1.0) == 10, "the whole budget"
+    assert config.num_scan_frames(60.0) == 10, "the whole budget"
+    assert config.num_scan_frames(4.0) == 2, "no denser than its rate, as LongVideoBench asks"
+
+
+def test_each_task_has_one_of_the_frame_budgets():
+    config = SpotlightConfig(frame_budgets=[6, 12, 12])
+    config.check()
+    counts = Counter(config.for_task(key).frame_budget for key in range(3000))
+    assert set(counts) == {6, 12}
+    assert counts[12] == pytest.approx(2000, abs=120), "a budget that stands twice comes twice"
+    rules = config.for_task("question-7")
+    assert (rules.frame_budgets, rules.scan_frames) == ([], config.scan_frames)
+    rules.check()
+    assert config.for_task("question-7") == rules
+    plain = SpotlightConfig(frame_budget=9)
+    assert plain.for_task(3) is plain
+
+
+def test_room_for_pictures_is_that_of_the_largest_budget():
+    few = SpotlightConfig(scan_only=True, frame_budgets=[6, 64, 12])
+    assert few.max_images() == 64
+    assert all(few.for_task(key).num_scan_frames(60.0) in (6, 12, 64) for key in range(20))
 
 
 def test_the_nursery_shows_nursery_films():
@@ -101,6 +130,16 @@ def test_the_nursery_shows_nursery_films():
         (
             {"verification": "frame_thinker"},
             "verification is 'frame_thinker'.*contract is 'saccade'; legal: none, repaired",
+        ),
+        ({"scan_sampler": "random"}, "scan_sampler is 'random'; legal: linspace, vlmeval, "),
+        ({"frame_budgets": [8, 0]}, r"frame_budgets is \[8, 0\] .*budgets of at least 1"),
+        (
+            {"frame_budgets": [8], "frame_budget": 4},
+            r"frame_budgets is \[8\] and .*budget 4; legal",
+        ),
+        (
+            {"contract": "frame_thinker", "frame_budgets": [8]},
+            "frame_budget is None; the contract frame_thinker knows no frame budget",
         ),
         ({"reader_backend": "cv2"}, "reader_backend is 'cv2'; legal: pyav, decord, torchcodec"),
         ({"scan_frames": 0}, "scan_frames is 0; legal: 1 to 4096"),

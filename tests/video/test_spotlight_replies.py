@@ -69,6 +69,27 @@ def test_the_last_tag_after_the_thinking_counts():
     assert asked("<action><action>find frame 7</action></action>") == ("find_frame", "7")
 
 
+@pytest.mark.parametrize(
+    ("answer", "letter"),
+    [
+        ("b", "B"),
+        ("(B) A dog", "B"),
+        ("B A dog", "B"),
+        ("B because of it", "B"),
+        ("A because of it", "A"),
+        ("A A cat", "A"),
+        ("A dog", "B"),
+        ("a red car.", "C"),
+        ("A big lorry", None),
+        ("A or B", None),
+        ("F", None),
+    ],
+)
+def test_an_article_is_no_letter_and_of_two_letters_none_is_guessed(answer, letter):
+    options = {"A": "A cat", "B": "A dog", "C": "A red car", "D": "None of them"}
+    assert read_reply(f"<answer>{answer}</answer>", options, ()).choice == letter
+
+
 def test_a_tool_that_is_not_there_is_said_to_be_not_there():
     spoken = read_reply("<action>zoom frame 1 at 0 0 1 1</action>", OPTIONS, FRAME_THINKER_TOOLS)
     assert spoken.note == "There is no 'zoom' action of that form here."

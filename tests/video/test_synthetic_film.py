@@ -165,3 +165,18 @@ def test_nursery_films_have_neither_cards_nor_lamp() -> None:
     assert (film.num_frames, len(film.chapters), film.subtitles) == (512, 1, ())
     assert {event.kind for event in film.events} == {"pass", "take"}
     assert len(film.initial) == 3
+
+
+def test_every_number_of_switches_is_as_likely_however_crowded_the_film() -> None:
+    """Few switches fit more often than many, which must not make them the answer to bet on."""
+    config = FilmConfig(
+        min_seconds=360.0,
+        max_seconds=360.0,
+        min_chapters=12,
+        max_chapters=12,
+        mean_gap_seconds=60.0,
+        spoken_lines=0,
+    )
+    films = [draw_film(config, seed) for seed in range(300)]
+    numbers = [sum(event.kind == "switch" for event in film.events) for film in films]
+    assert all(50 <= numbers.count(number) <= 100 for number in (1, 2, 3, 4))

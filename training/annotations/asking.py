@@ -20,6 +20,8 @@ from training.episode import Episode, Failure, Turn
 ANSWER_NOW = "Answer now, from these frames alone: no more of them can be asked for."
 TAG = re.compile(r"<(answer|action)>([^<]{0,200})</\1>")
 LETTER = re.compile(r"[\s(\[]*([A-Za-z])(?:[\s.):\]]|$)")
+NO_LETTER = re.compile(r"\s*[AaIi]\s+[a-z]|.*\b[A-Z]\s*(?:/|,|\bor\b|\band\b)\s*[A-Z]\b", re.DOTALL)
+"""An article, as in `A dog`, or several letters, as in `A or B`."""
 OUTPUT_ANSWER = re.compile(r"\s*output answer:\s*(\S+)")
 
 
@@ -120,12 +122,20 @@ def answered_letter(reply: str, options: Mapping[str, str]) -> str | None:
     if kind == "action":
         output = OUTPUT_ANSWER.match(words)
         return output.group(1) if output and output.group(1) in options else None
-    letter = LETTER.match(words)
-    if letter and letter.group(1).upper() in options:
-        return letter.group(1).upper()
     written = words.strip().casefold()
     named = [key for key, text in options.items() if text.casefold() == written]
-    return named[0] if len(named) == 1 else None
+    if len(written) > 1 and len(named) == 1:
+        return named[0]
+    found = LETTER.match(words)
+    letter = found.group(1).upper() if found else ""
+    if letter not in options or (NO_LETTER.match(words) and not _adds(words, options[letter])):
+        return None
+    return letter
+
+
+def _adds(words: str, option: str) -> bool:
+    """Whether an option's own text follows its letter."""
+    return words.strip()[1:].strip(" .):]").casefold() == option.strip(" .").casefold()
 
 
 def _outcomes(

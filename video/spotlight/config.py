@@ -13,6 +13,7 @@ CONTRACTS = ("saccade", "frame_thinker")
 TOOLS = ("choose_frames", "frame_number_at", "rewatch", "find_segment", "find_frame", "zoom")
 FRAME_THINKER_TOOLS = ("choose_frames", "frame_number_at")
 VERIFICATIONS = ("none", "repaired", "frame_thinker")
+FRAME_NAMES = ("numbers", "shown")
 SCAN_SAMPLERS = ("linspace", "vlmeval", "longvideobench", "video_holmes")
 READER_BACKENDS = ("pyav", "decord", "torchcodec")
 
@@ -43,6 +44,8 @@ class SpotlightConfig:
             learns to do with few frames and with many; empty for `frame_budget` everywhere.
         scan_only: show nothing but a scan, of `frame_budget` frames where there is a budget, and
             end the episode with the first reply, whatever it is.
+        scan_only_share: share of tasks, decided by their numbers, that are played as if `scan_only`
+            were set, in [0, 1]: a policy that learns both ways can be compared with itself.
         rewatch_fps: frames per second of film that `rewatch` aims at (REVISOR: 2).
         rewatch_min_frames, rewatch_max_frames: bounds of how many it shows (REVISOR: 4 to 512).
         rewatch_min_seconds: a shorter stretch is widened to this [s] (REVISOR: 2).
@@ -50,6 +53,8 @@ class SpotlightConfig:
             anew so that each lasts from `segment_min_seconds` to `segment_max_seconds` [s].
         segment_min_seconds, segment_max_seconds: see above; the second at least twice the first.
         segment_frames: frames of a segment (Video-CoM: 16), at least 1.
+        frame_names: what frames are called: "numbers" (of the film), or "shown" (their places among
+            all frames shown so far, 1 for the first; for models that do not copy long numbers).
         show_times: whether the time stands beside each frame's number in the text.
         draw_timestamps: whether the time is drawn into each picture.
         subtitles: whether subtitles of what is shown are put into the text.
@@ -96,6 +101,7 @@ class SpotlightConfig:
     frame_budget: int | None = None
     frame_budgets: list[int] = field(default_factory=list)
     scan_only: bool = False
+    scan_only_share: float = 0.0
     rewatch_fps: float = 2.0
     rewatch_min_frames: int = 4
     rewatch_max_frames: int = 512
@@ -104,6 +110,7 @@ class SpotlightConfig:
     segment_min_seconds: float = 10.0
     segment_max_seconds: float = 30.0
     segment_frames: int = 16
+    frame_names: str = "numbers"
     show_times: bool = True
     draw_timestamps: bool = False
     subtitles: bool = False
@@ -124,12 +131,14 @@ class SpotlightConfig:
     max_reply_chars: int = 8192
 
     def for_task(self, key: int | str) -> SpotlightConfig:
-        """The settings of one task: with its own frame budget."""
-        if not self.frame_budgets:
-            return self
-        number = zlib.crc32(f"frame budget of {key}".encode())  # the same in every process
-        budget = self.frame_budgets[number % len(self.frame_budgets)]
-        return replace(self, frame_budget=budget, frame_budgets=[])
+        """The settings of one task: with its own frame budget, and with a scan alone or not."""
+        settings = self
+        if self.frame_budgets:
+            budget = self.frame_budgets[_draw(f"budget of {key}") % len(self.frame_budgets)]
+            settings = replace(settings, frame_budget=budget, frame_budgets=[])
+        if self.scan_only_share and _draw(f"scan of {key}") % 1000 < 1000 * self.scan_only_share:
+            settings = replace(settings, scan_only=True)
+        return settings
 
     def look_frames(self, duration_seconds: float) -> int:
         """Most frames that one choice shows in a film of this length."""
@@ -138,13 +147,13 @@ class SpotlightConfig:
 
     def num_scan_frames(self, duration_seconds: float) -> int:
         """Frames of the first scan of a film of this length."""
-        if self.scan_only and self.frame_budget is not None:
-            return self.frame_budget
         is_long = duration_seconds > self.long_seconds
         num = self.scan_frames_long if is_long else self.scan_frames
+        if self.frame_budget is not None:
+            num = self.frame_budget if self.scan_only else min(num, self.frame_budget)
         if self.scan_fps > 0:
             num = min(num, max(1, int(duration_seconds * self.scan_fps)))
-        return num if self.frame_budget is None else min(num, self.frame_budget)
+        return num
 
     def picture_limits(self, duration_seconds: float) -> tuple[int, int]:
         """Largest height and width [px] of a picture of a film of this length."""
@@ -180,6 +189,7 @@ class SpotlightConfig:
             "verification": VERIFICATIONS,
             "reader_backend": READER_BACKENDS,
             "scan_sampler": SCAN_SAMPLERS,
+            "frame_names": FRAME_NAMES,
         }
         for name, legal in choices.items():
             if getattr(self, name) not in legal:
@@ -202,6 +212,7 @@ class SpotlightConfig:
             **dict.fromkeys(("scan_frames", "scan_frames_long"), (1, 4096)),
             **dict.fromkeys(("frames_per_look", "frames_per_look_long"), (1, 4096)),
             "scan_fps": (0.0, 1000.0),
+            "scan_only_share": (0.0, 1.0),
             "long_seconds": (0.0, 1e9),
             **dict.fromkeys(("max_height", "max_height_long"), (28, 4096)),
             **dict.fromkeys(("max_width", "max_width_long"), (28, 4096)),
@@ -252,8 +263,23 @@ class SpotlightConfig:
                 f"{prefix}verification is 'frame_thinker', whose rules read that contract's words, "
                 f"but {prefix}contract is {self.contract!r}; legal: none, repaired"
             )
+        if self.frame_names == "shown" and (
+            self.contract != "saccade"
+            or self.verification != "none"
+            or "frame_number_at" in self.tools
+        ):
+            raise ValueError(
+                f"{prefix}frame_names is 'shown', so that nobody speaks of frame numbers; legal "
+                f"with contract saccade, verification none and tools without frame_number_at, not "
+                f"{self.contract}, {self.verification} and {self.tools}"
+            )
         if not self.tools and not self.scan_only:
             raise ValueError(f"{prefix}tools is empty; legal with scan_only alone")
+
+
+def _draw(what: str) -> int:
+    """A number in [0, 2**32) that is the same in every process."""
+    return zlib.crc32(what.encode())
 
 
 @dataclass(kw_only=True)

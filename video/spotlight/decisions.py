@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from video.frames import FrameSource, VideoError
@@ -10,6 +10,7 @@ from video.questions import VideoQuestion
 from video.spotlight.config import SpotlightConfig
 from video.spotlight.consistency import Exchange
 from video.spotlight.looks import Look, RefusedError, plan_look
+from video.spotlight.naming import by_numbers
 from video.spotlight.published import PublishedAction, read_published_action
 from video.spotlight.replies import Spoken, read_reply, read_stretch
 from video.spotlight.tools import spotlight_indices
@@ -29,6 +30,7 @@ class Situation:
         asked: requests that were met.
         frames_left: of the budget; None for no budget.
         turns_left: replies that are still admitted, this one among them.
+        shown: numbers of all frames shown so far, in the order in which they were shown.
     """
 
     question: VideoQuestion
@@ -37,6 +39,7 @@ class Situation:
     asked: Asked
     frames_left: int | None
     turns_left: int
+    shown: Sequence[int] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +99,10 @@ def _decide(spoken: Spoken, situation: Situation) -> Decision:
     if spoken.request is not None:
         if situation.turns_left == 1:
             raise RefusedError("No turn was left to look at anything: an answer was due.")
-        look = plan_look(spoken.request, situation.film, situation.config, situation.frames_left)
+        config, request = situation.config, spoken.request
+        if config.frame_names == "shown":
+            request = by_numbers(request, situation.shown)
+        look = plan_look(request, situation.film, config, situation.frames_left)
         if (look.tool, look.numbers) in situation.asked:
             raise RefusedError("That has been asked for before; ask for something else.")
         return Decision(kind="time" if look.told is not None else "look", look=look)

@@ -182,6 +182,7 @@ class SpotlightEnv(gymnasium.Env[dict[str, Any], str]):
             asked=self._asked,
             frames_left=self._frames_left(),
             turns_left=self._rules.num_turns() - self._turn,
+            shown=[frame for turn in self._history for frame in turn.frames],
         )
 
     def _carry_out(self, decision: Decision) -> tuple[Decision, Shown, tuple[np.ndarray, ...]]:
@@ -222,7 +223,7 @@ class SpotlightEnv(gymnasium.Env[dict[str, Any], str]):
         if style not in self._experts:
             make_expert = self._task.make_expert
             assert make_expert is not None, "the attribute is there only where experts are"
-            self._experts[style] = make_expert(style, self._rules.frame_budget)
+            self._experts[style] = make_expert(style, self._rules)
         return self._experts[style].reply(list(self._history))
 
     def _info(self, step: Step, *, success: bool) -> dict[str, Any]:

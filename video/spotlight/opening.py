@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from video.benchmarks.benchmark import Benchmark
-from video.frames import FrameSource
+from video.frames import FrameSource, VideoError
 from video.questions import VideoQuestion
 from video.spotlight.config import SpotlightConfig
 from video.spotlight.sources import QuestionSet, TaskSource
@@ -42,12 +42,16 @@ def make_source(config: SpotlightConfig, questions: QuestionSet | None) -> TaskS
     return SyntheticTasks(config)
 
 
-def make_question_set(benchmark: Benchmark, config: SpotlightConfig) -> QuestionSet:
+def make_question_set(
+    benchmark: Benchmark, config: SpotlightConfig, *, with_missing: bool = False
+) -> QuestionSet:
     """The questions of a set whose films are there.
 
     Args:
         benchmark: the set as it was read.
         config: how films are decoded, and whether subtitles are shown.
+        with_missing: whether the other questions are among them too, so that the number of a
+            question does not depend on which films are there; their episodes fail at the reset.
 
     Raises:
         ValueError: where no film is there.
@@ -60,7 +64,10 @@ def make_question_set(benchmark: Benchmark, config: SpotlightConfig) -> Question
         )
 
     def open_film(question: VideoQuestion, size: tuple[int, int] | None) -> FrameSource:
-        return open_file(benchmark.video_paths[question.video], config, size)
+        path = benchmark.video_paths.get(question.video)
+        if path is None:
+            raise VideoError(question.video, f"is not in {benchmark.directory}")
+        return open_file(path, config, size)
 
     def captions_of(question: VideoQuestion) -> tuple[SubtitleLine, ...]:
         from video.benchmarks.catalogue import load_question_subtitles
@@ -68,7 +75,7 @@ def make_question_set(benchmark: Benchmark, config: SpotlightConfig) -> Question
         return load_question_subtitles(benchmark, question).lines
 
     return QuestionSet(
-        questions=playable,
+        questions=benchmark.questions if with_missing else playable,
         open_film=open_film,
         captions_of=captions_of if config.subtitles else None,
     )

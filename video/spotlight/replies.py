@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sims.replies import find_choice, find_tag
+from video.lenient import EITHER, lenient_choice
 from video.spotlight.clock import parse_time
 
 MAX_ECHO = 60
@@ -67,6 +68,10 @@ TOOL_FORMS = {
 }
 """Tool -> how it is asked for."""
 
+_ARTICLE = re.compile(
+    r"\s*(?:a|I)\s+(?!(?:as|and|based|because|but|given|or|since)\b)[a-z]", re.IGNORECASE
+)
+"""How `A dog` begins, which names no option by its letter."""
 _BLANKED = str.maketrans(",()[]", "     ")
 _NUMBER = r"[0-9:]{1,15}(?:\.[0-9]{1,9})?"
 _STRETCH = re.compile(
@@ -125,10 +130,26 @@ def read_reply(reply: str, options: Mapping[str, str], tools: Sequence[str]) -> 
         interval = read_stretch(content)
         note = "" if interval else f"No stretch of film was recognised in {echo(content)}."
         return Spoken(interval=interval, note=note)
-    choice = find_choice(f"<answer>{content}</answer>", options)
+    choice = read_choice(content, options)
     return Spoken(
         choice=choice, note="" if choice else f"No option was recognised in {echo(content)}."
     )
+
+
+def read_choice(content: str, options: Mapping[str, str]) -> str | None:
+    """The option that an answer names: by the rules of `lenient_choice`, else by a letter that it
+    begins with (`B red`), unless that may be an article or several are offered (`A or B`). None
+    where it names none.
+
+    Args:
+        content: of the answer tag, at most some hundred characters.
+        options: letter -> text.
+    """
+    reply = f"<answer>{content}</answer>"
+    choice = lenient_choice(reply, options)
+    if choice is not None or _ARTICLE.match(content) or EITHER.search(content):
+        return choice
+    return find_choice(reply, options)
 
 
 def read_stretch(text: str) -> tuple[float, float] | None:

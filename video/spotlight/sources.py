@@ -10,6 +10,7 @@ from typing import Protocol
 
 from video.frames import FrameSource
 from video.questions import VideoQuestion
+from video.spotlight.config import SpotlightConfig
 from video.spotlight.truth import Shown
 from video.subtitles import SubtitleLine
 
@@ -34,15 +35,15 @@ class SpotlightTask:
         question: what is asked.
         open_film: gives its film at a size.
         captions: its subtitles, in order of their start.
-        make_expert: makes an expert of a style that solves it within a frame budget (None for no
-            limit); None where there is none.
+        make_expert: makes an expert of a style that solves it under a task's settings; None where
+            there is none.
     """
 
     key: int | str
     question: VideoQuestion
     open_film: Callable[[tuple[int, int] | None], FrameSource]
     captions: tuple[SubtitleLine, ...] = ()
-    make_expert: Callable[[str, int | None], Expert] | None = None
+    make_expert: Callable[[str, SpotlightConfig], Expert] | None = None
 
 
 class TaskSource(Protocol):

@@ -77,20 +77,20 @@ class SyntheticTasks:
         return self._config.scan_only or "choose_frames" in self._config.tools
 
     def _make_expert(
-        self, question: VideoQuestion, film: Film, style: str, frame_budget: int | None
+        self, question: VideoQuestion, film: Film, style: str, config: SpotlightConfig
     ) -> SpotlightExpert:
-        config = self._config
         return make_expert(
             question,
             film,
             look_frames=config.look_frames(film.duration_seconds),
             max_turns=config.num_turns(),
-            frame_budget=frame_budget,
+            frame_budget=config.frame_budget,
             style=style,
             brief=config.brief,
             can_ask_times="frame_number_at" in config.tools,
             hears=config.subtitles,
             contract=config.contract,
+            frame_names=config.frame_names,
         )
 
     def _draw(self, number: int) -> tuple[Film, VideoQuestion]:

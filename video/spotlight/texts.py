@@ -10,6 +10,7 @@ from video.spotlight.clock import format_clock
 from video.spotlight.config import SpotlightConfig
 from video.spotlight.decisions import Decision, Situation
 from video.spotlight.looks import segments_of
+from video.spotlight.naming import names_of
 from video.spotlight.replies import TOOL_FORMS
 from video.spotlight.truth import Shown
 from video.subtitles import SubtitleLine
@@ -44,8 +45,15 @@ def instructions(question: VideoQuestion, film: FrameSource, config: SpotlightCo
     return (
         f"{opening} Each reply thinks inside <think></think> and then either asks for one action, "
         "as <action>...</action>, or ends the episode with "
-        f"{answering}. Actions:\n{_list_tools(film, config)}"
+        f"{answering}. {_naming(config)}Actions:\n{_list_tools(film, config)}"
     )
+
+
+def _naming(config: SpotlightConfig) -> str:
+    """What frames are called, where it is not by their numbers."""
+    if config.frame_names == "numbers":
+        return ""
+    return "Frames are numbered in the order in which you see them: 1, 2, 3 and so on. "
 
 
 def first_text(
@@ -95,7 +103,13 @@ def text_after(
     elif look.told is not None:
         body = f"Frame number at time {look.details['time']} is: {look.told}."
     else:
-        body = look_text(shown, config, captions, whole_stretch=look.box_xyxy_norm is None)
+        body = look_text(
+            shown,
+            config,
+            captions,
+            whole_stretch=look.box_xyxy_norm is None,
+            num_before=len(situation.shown) - len(shown.frames),
+        )
     if config.contract == "frame_thinker":
         return body
     note = look.note if look is not None else ""
@@ -108,6 +122,7 @@ def look_text(
     captions: Sequence[SubtitleLine],
     *,
     whole_stretch: bool,
+    num_before: int = 0,
 ) -> str:
     """A line for each frame shown, and the subtitles that go with them.
 
@@ -116,13 +131,15 @@ def look_text(
         config: says whether times and subtitles are given.
         captions: subtitles of the film.
         whole_stretch: whether subtitles between the frames are wanted too.
+        num_before: frames shown at earlier turns.
     """
     box = shown.box_xyxy_norm
     part = "" if box is None else " part " + " ".join(f"{share:g}" for share in box)
     lines = []
-    for index, at in zip(shown.frames, shown.seconds, strict=True):
+    names = names_of(shown.frames, config.frame_names, num_before=num_before)
+    for name, at in zip(names, shown.seconds, strict=True):
         time = f" [{format_clock(at)}]" if config.show_times else ""
-        lines.append(f"frame {index}{time}{part}: {IMAGE}")
+        lines.append(f"frame {name}{time}{part}: {IMAGE}")
     if config.subtitles:
         lines += caption_lines(
             captions,

@@ -21,7 +21,7 @@ from video.synthetic.film import APPROACH_SHARE
 from video.synthetic.knowledge import Bracket, Known
 from video.synthetic.record import Film
 from video.synthetic.solving import SOLVERS, Step
-from video.synthetic.wording import brief_thought, fluent_thought, frame_words
+from video.synthetic.wording import Namer, brief_thought, fluent_thought, frame_words
 
 STYLES = ("best", "wander", "scan")
 PURPOSEFUL_SHARE = 0.3
@@ -60,6 +60,8 @@ class SpotlightExpert:
         can_ask_times: whether it may ask for the frame number at a time.
         hears: whether subtitles are given with the frames.
         contract: "saccade", or "frame_thinker" for the published form of answers and times.
+        frame_names: what it calls frames: "numbers" (those of the film), or "shown" (their places
+            among all frames shown so far, the last one where a frame was shown twice).
     """
 
     question: VideoQuestion
@@ -72,6 +74,7 @@ class SpotlightExpert:
     can_ask_times: bool = True
     hears: bool = False
     contract: str = "saccade"
+    frame_names: str = "numbers"
 
     def __post_init__(self) -> None:
         if self.style not in STYLES:
@@ -91,7 +94,22 @@ class SpotlightExpert:
             step, look = self._guess(step, known), None
         if look is not None and self.style == "wander":
             look = self._stray(look, known, history)
-        return f"<think>{self._thought(step, look, known, history)}</think>{self._act(step, look)}"
+        name = self._namer(history)
+        thought = self._thought(step, look, known, history, name)
+        return f"<think>{thought}</think>{self._act(step, look, name)}"
+
+    def _namer(self, history: Sequence[Seen]) -> Namer:
+        """What it calls each frame that was shown."""
+        if self.frame_names == "numbers":
+            return str
+        shown = [frame for turn in history for frame in turn.frames]
+        places = {frame: place for place, frame in enumerate(shown, start=1)}
+        return lambda frame: str(places[frame])
+
+    @property
+    def _copies(self) -> bool:
+        """Whether it names only frames that were shown."""
+        return self.brief or self.frame_names == "shown"
 
     def _known(self, history: Sequence[Seen]) -> Known:
         config, film = self.film.config, self.film
@@ -149,7 +167,14 @@ class SpotlightExpert:
             return replace(step, stretch=guess, look=None, time="")
         return replace(step, look=None, time="")
 
-    def _thought(self, step: Step, look: Pair | None, known: Known, history: Sequence[Seen]) -> str:
+    def _thought(
+        self,
+        step: Step,
+        look: Pair | None,
+        known: Known,
+        history: Sequence[Seen],
+        name: Namer,
+    ) -> str:
         latest = sorted(set(history[-1].frames))
         if self.brief and latest:  # what stands on either side of them as well
             latest = [
@@ -165,12 +190,12 @@ class SpotlightExpert:
         }
         told = history[-1].told
         if self.brief:
-            return brief_thought(words, step, look)
-        return fluent_thought(words, step, look, known, [] if told is None else [told])
+            return brief_thought(words, step, look, name)
+        return fluent_thought(words, step, look, known, [] if told is None else [told], name)
 
-    def _act(self, step: Step, look: Pair | None) -> str:
+    def _act(self, step: Step, look: Pair | None, name: Namer) -> str:
         if look is not None:
-            return f"<action>choose frames between {look[0]} and {look[1]}</action>"
+            return f"<action>choose frames between {name(look[0])} and {name(look[1])}</action>"
         if step.answer is None and step.time:
             return f"<action>get frame number at time {self._time(step.time)}</action>"
         stretch = step.answer if isinstance(step.answer, tuple) else step.stretch
@@ -205,7 +230,7 @@ class SpotlightExpert:
         """
         told = history[-1].told
         pair: Pair | None
-        if self.brief:
+        if self._copies:
             pair = self._copied(bracket, known, told)
         else:
             pair = self._widened(bracket.lo, bracket.hi, known)
@@ -214,7 +239,7 @@ class SpotlightExpert:
         for more in range(0, 6 * self.look_frames, 2):
             wider = (max(0, pair[0] - more), min(known.last, pair[1] + more))
             if not _is_like_any(wider, self._asked(history)):
-                return wider if not more or not self.brief else None
+                return wider if not more or not self._copies else None
         return None
 
     def _widened(self, lo: int, hi: int, known: Known) -> Pair | None:
@@ -275,6 +300,7 @@ def make_expert(
     can_ask_times: bool = True,
     hears: bool = False,
     contract: str = "saccade",
+    frame_names: str = "numbers",
 ) -> SpotlightExpert:
     """The expert for a question drawn from a film. Arguments as in `SpotlightExpert`.
 
@@ -297,4 +323,5 @@ def make_expert(
         can_ask_times=can_ask_times,
         hears=hears,
         contract=contract,
+        frame_names=frame_names,
     )

@@ -122,8 +122,11 @@ def _draw_starts(
     quiet = round(QUIET_SECONDS * config.fps)
     cards = [(c.start_frame, c.card_end + quiet) for c in chapters if c.card_end > c.start_frame]
     num_changes = config.num_taken + config.num_brought + config.num_moved
-    for _ in range(MAX_TRIES):
-        switches = _draw_switches(config, num_frames, rng)
+    # Drawn before any try: fewer switches fit more often, and would else be the likelier answer. A
+    # film in which they find no place at all has one less.
+    num_switches = int(rng.integers(1, config.max_switches + 1)) if config.has_lamp else 0
+    for attempt in range(MAX_TRIES * max(1, num_switches)):
+        switches = _draw_switches(config, num_switches - attempt // MAX_TRIES, num_frames, rng)
         lit = [(start, start + span) for start in switches]
         if any(overlaps(stretch, cards, margin) for stretch in lit):
             continue
@@ -143,10 +146,11 @@ def _draw_starts(
     return _Starts(changes=changes, switches=switches, fillers=fillers)
 
 
-def _draw_switches(config: FilmConfig, num_frames: int, rng: np.random.Generator) -> list[int]:
-    if not config.has_lamp:
+def _draw_switches(
+    config: FilmConfig, num: int, num_frames: int, rng: np.random.Generator
+) -> list[int]:
+    if not num:
         return []
-    num = int(rng.integers(1, config.max_switches + 1))
     length = num_frames - config.visit_frames + 1
     gap = LAMP_REST_SHARE * num_frames + config.visit_frames
     return [int(start) for start in spaced_on_circle(num, length, gap, rng)]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 
 from video.synthetic.facts import LAMP
 from video.synthetic.knowledge import Facts, Known, change_side, neighbor_of, place_of, touched
 from video.synthetic.solving import Asks, Step
 from video.synthetic.vocabulary import clock
+
+Namer = Callable[[int], str]
+"""Frame -> what it is called."""
 
 
 def frame_words(kind: str, asks: Asks, known: Known, facts: Facts, *, brief: bool) -> str:
@@ -54,11 +57,13 @@ def _change_words(asks: Asks, known: Known, facts: Facts, *, brief: bool) -> str
     """Whether a thing stands, is carried, or is not there."""
     if touched(facts) == asks["thing"] and "attribute" in asks:
         visitor = str(facts["visitor"][asks["attribute"]])
-        return visitor if brief else f"carried by the {visitor} visitor"
+        return f"held by {visitor}" if brief else f"carried by the {visitor} visitor"
     if asks["event"] == "move":
         side = change_side(known, "move", asks["thing"])(facts)
         return "first place" if side == "before" else "other place"
-    return "there" if place_of(facts, asks["thing"]) is not None else "gone"
+    state = "there" if place_of(facts, asks["thing"]) is not None else "gone"
+    # A small model learns colours from every visitor that it is told of.
+    return state + (_visitor_words(asks, facts) if brief else "")
 
 
 def _neighbor_words(asks: Asks, facts: Facts) -> str:
@@ -74,17 +79,20 @@ def _visitor_words(asks: Asks, facts: Facts) -> str:
     return f", {facts['visitor'][asks['attribute']]}"
 
 
-def brief_thought(words: Mapping[int, str], step: Step, look: tuple[int, int] | None) -> str:
+def brief_thought(
+    words: Mapping[int, str], step: Step, look: tuple[int, int] | None, name: Namer = str
+) -> str:
     """A few words for very small models, the same forms always.
 
     Args:
         words: frame -> what it shows, of the frames shown last and those beside them.
         step: what is done next.
         look: the two frames to look between; None for no look.
+        name: what frames are called.
     """
-    seen = " ".join(f"{frame} {text}." for frame, text in words.items())
+    seen = " ".join(f"{name(frame)} {text}." for frame, text in words.items())
     if look is not None:
-        close = f"Between {look[0]} and {look[1]}."
+        close = f"Between {name(look[0])} and {name(look[1])}."
     elif step.time:
         close = f"Time {step.time}."
     else:
@@ -98,23 +106,24 @@ def fluent_thought(
     look: tuple[int, int] | None,
     known: Known,
     told: Sequence[int],
+    name: Namer = str,
 ) -> str:
     """Whole sentences. Arguments as for `brief_thought`.
 
     Args:
-        words, step, look: see there.
+        words, step, look, name: see there.
         known: gives the frame rate.
         told: frame numbers that the last turn told.
     """
     parts = []
     for text, group in groupby(words.items(), key=lambda pair: pair[1]):
         frames = [frame for frame, _ in group]
-        parts.append(f"{_span(frames, known.fps)}: {text}.")
+        parts.append(f"{_span(frames, known.fps, name)}: {text}.")
     parts += [f"The time is at frame {frame}." for frame in told]
     if look is not None:
         parts.append(
             "The answer has not been shown yet. What I need lies in a smaller stretch, so I look "
-            f"at frames between {look[0]} and {look[1]}."
+            f"at frames between {name(look[0])} and {name(look[1])}."
         )
     elif step.time:
         parts.append(f"The question names the time {step.time}, so I ask which frame that is.")
@@ -125,11 +134,11 @@ def fluent_thought(
     return " ".join(parts)
 
 
-def _span(frames: Sequence[int], fps: int) -> str:
+def _span(frames: Sequence[int], fps: int, name: Namer) -> str:
     first, last = frames[0], frames[-1]
     if first == last:
-        return f"Frame {first} ({clock(first / fps)})"
-    return f"Frames {first} to {last} ({clock(first / fps)} to {clock(last / fps)})"
+        return f"Frame {name(first)} ({clock(first / fps)})"
+    return f"Frames {name(first)} to {name(last)} ({clock(first / fps)} to {clock(last / fps)})"
 
 
 def _answer_text(step: Step) -> str:
