@@ -9,12 +9,12 @@ from training.checks import check_at_least
 
 @dataclass(kw_only=True)
 class GalleryScript:
-    """Contact sheets of every scene type and question type.
+    """Contact sheets of every scene type and question type, and of synthetic films.
 
     Attributes:
         output_dir: the folder that the pictures are written to.
         image_size: size of the worlds' pictures [px], 112 or more.
-        seed: the first reset seed that is tried, 0 or more.
+        seed: the first reset seed that is tried, and that of the films, 0 or more.
     """
 
     output_dir: str = "docs/images"

@@ -7,6 +7,7 @@ from hydra.core.config_store import ConfigStore
 from configs.bench_schema import BenchScript
 from configs.benchmark_schema import BuildBenchmarkScript, CheckGuessingScript
 from configs.check_belief_schema import CheckBeliefScript
+from configs.check_films_schema import CheckFilmsScript
 from configs.clevr_schema import ClevrScript
 from configs.compare_schema import CompareScript
 from configs.dataset_schema import FilmDatasetConfig, TraceDatasetConfig
@@ -39,6 +40,7 @@ def register_schemas(config_name: str | None = None) -> None:
     store.store(name="clevr_schema", node=ClevrScript)
     store.store(name="compare_schema", node=CompareScript)
     store.store(name="check_belief_schema", node=CheckBeliefScript)
+    store.store(name="check_films_schema", node=CheckFilmsScript)
     store.store(name="build_benchmark_schema", node=BuildBenchmarkScript)
     store.store(name="check_guessing_schema", node=CheckGuessingScript)
     store.store(group="benchmark", name="_avr_benchmark_schema", node=AvrBenchmarkConfig)

@@ -8,6 +8,7 @@ from itertools import islice
 
 # Possessive, with a look at the next character first: a megabyte of "<" must not cost time.
 TAG = re.compile(r"<(?=[\s/ta])/?+\s*+(?:think|answer|action)\s*+>", re.IGNORECASE)
+EVIDENCE = re.compile(r"\s*+<evidence>[^<]{1,200}</evidence>\s*+")
 OPTION = re.compile(r"^[ \t]*(?:\(([A-Z])\)|([A-Z])[.)])[ \t]+(\S.*)$", re.MULTILINE)
 MAX_TAGS = 32
 """A reply with more tags than this has no structure that could be read."""
@@ -24,8 +25,9 @@ class Reply:
         choice: what stands inside that tag, without outer white space; None where there is no
             choice or an empty one.
         well_formed: the reply is exactly `<think>...</think>` and then one `<answer>...</answer>`
-            or `<action>...</action>` with a choice in it, and white space otherwise. A reply may
-            make a readable choice without being well formed.
+            or `<action>...</action>` with a choice in it, and white space otherwise; an answer may
+            be followed by one `<evidence>...</evidence>`. A reply may make a readable choice
+            without being well formed.
     """
 
     think: str | None
@@ -50,7 +52,7 @@ def read_reply(text: str) -> Reply:
     kind = made[0] if len(made) == 1 and choices[made[0]] is not None else None
     choice = (choices[kind] or "").strip() if kind else ""
     in_order = names == ["<think>", "</think>", f"<{kind}>", f"</{kind}>"]
-    well_formed = in_order and bool(choice) and _blank_outside(text, tags)
+    well_formed = in_order and bool(choice) and _blank_outside(text, tags, kind)
     return Reply(think=think, kind=kind, choice=choice or None, well_formed=well_formed)
 
 
@@ -83,11 +85,12 @@ def _only_block(text: str, tags: list[re.Match[str]], name: str) -> str | None:
     return text[start.end() : end.start()]
 
 
-def _blank_outside(text: str, tags: list[re.Match[str]]) -> bool:
-    """Whether there is nothing but white space before, between and after two blocks."""
-    outside = (
-        text[: tags[0].start()],
-        text[tags[1].end() : tags[2].start()],
-        text[tags[3].end() :],
-    )
+def _blank_outside(text: str, tags: list[re.Match[str]], kind: str | None) -> bool:
+    """Whether there is nothing but white space before, between and after two blocks, and after an
+    answer perhaps its evidence.
+    """
+    end = text[tags[3].end() :]
+    if kind == "answer" and EVIDENCE.fullmatch(end):
+        end = ""
+    outside = (text[: tags[0].start()], text[tags[1].end() : tags[2].start()], end)
     return not any(part.strip() for part in outside)

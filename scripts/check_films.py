@@ -1,236 +1,137 @@
-"""Check that questions about synthetic films are fair: what can be guessed without looking, what a
-uniform scan shows, and what the expert finds.
+"""Evidence that questions about synthetic films are hard, and fair: what can be guessed without
+looking, what a uniform scan shows, what the expert finds, and when things happen.
 
-Functions only; each takes plain arguments.
+Draws films and all their questions. Guesses come from chance, from always the same letter, from a
+classifier that reads question and options, and from one that is told the film's metadata too, each
+tried on questions that it was not made from. The uniform scan has as many frames as the expert's
+search for the same question. Writes runs/check_films/summary.json.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from training.statistics import mean_stderr
-from training.text_guesser import Choice, GuesserConfig, cross_guess, hash_tokens, words_of
-from video.questions import VideoQuestion
-from video.synthetic.checks import (
-    Search,
-    event_positions,
-    ks_critical,
-    ks_distance,
-    run_expert,
-    uniform_scan_hits,
+from configs.check_films_schema import CheckFilmsScript
+from scripts.evaluate import print_tables
+from scripts.film_checks import (
+    GUESSERS,
+    FilmMetadata,
+    Row,
+    draw_pairs,
+    file_metadata,
+    film_metadata,
+    guessing_table,
+    search_table,
+    uniformity_figures,
 )
-from video.synthetic.config import FilmConfig
-from video.synthetic.film import draw_film
-from video.synthetic.questions import draw_questions, is_needle
+from scripts.hydra_door import BadInputError, run_script
+from scripts.making import open_run
+from training.progress import progress_bar
+from training.seeding import task_seeds
+from video.synthetic.encoding import write_film
 from video.synthetic.record import Film
 
-Pair = tuple[Film, VideoQuestion]
-Row = dict[str, dict[str, float | int | None]]
-BUCKETS_PER_DOUBLING = 4
-"""How finely a classifier is told lengths, sizes and bit rates."""
+EXAMPLES = (
+    "python scripts/check_films.py",
+    "python scripts/check_films.py num_films=2000 film.question_kinds='[what_taken, what_card]'",
+    "python scripts/check_films.py num_films=100 write_files=true run.name=check_films_on_disk",
+)
+LEAST_SUCCESS, MOST_EXCESS = 0.97, 0.05
+GOALS = {
+    "expert.success": f"at least {LEAST_SUCCESS}",
+    **dict.fromkeys(
+        (f"needles.{name}_excess" for name in (*GUESSERS, "uniform_scan")),
+        f"at most {MOST_EXCESS}",
+    ),
+}
+"""Figure -> what it should be."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class FilmMetadata:
-    """What can be known of a film's file without decoding it.
+def main(config: CheckFilmsScript, config_yaml: str) -> None:
+    """Draw, guess, search, and write it down."""
+    run = open_run(config.run, config_yaml)
+    films: list[Film] = []
+    with progress_bar("draw", 0, config.num_films) as advance:
 
-    Attributes:
-        num_frames: how many.
-        fps: frames per second.
-        size_bytes: of the file; None where there is no file.
-        modified_seconds: when the file was written [s since 1970]; None where there is no file.
-    """
+        def take(film: Film) -> None:
+            films.append(film)
+            advance({})
 
-    num_frames: int
-    fps: float
-    size_bytes: int | None = None
-    modified_seconds: float | None = None
-
-    def tokens(self) -> list[str]:
-        """Length, size, bit rate and time of writing, in steps, for a classifier."""
-        seconds = self.num_frames / self.fps
-        found = [_bucket("frames", self.num_frames), f"fps {self.fps:g}"]
-        if self.size_bytes is not None:
-            found.append(_bucket("size", self.size_bytes))
-            found.append(_bucket("bit rate", 8 * self.size_bytes / seconds))
-        if self.modified_seconds is not None:
-            found.append(f"second {int(self.modified_seconds) % 60}")
-        return found
-
-
-def _bucket(name: str, value: float) -> str:
-    return f"{name} {math.floor(BUCKETS_PER_DOUBLING * math.log2(max(value, 1)))}"
-
-
-def file_metadata(film: Film, path: Path) -> FilmMetadata:
-    """The metadata of a film's file."""
-    status = Path(path).stat()
-    return FilmMetadata(
-        num_frames=film.num_frames,
-        fps=film.fps,
-        size_bytes=status.st_size,
-        modified_seconds=status.st_mtime,
-    )
-
-
-def film_metadata(film: Film) -> FilmMetadata:
-    """The metadata of a film that has no file."""
-    return FilmMetadata(num_frames=film.num_frames, fps=film.fps)
-
-
-def draw_pairs(config: FilmConfig, seeds: Sequence[int]) -> list[Pair]:
-    """Films and all their questions, as `write_dataset` draws them."""
-    films = [draw_film(config, seed) for seed in seeds]
-    return [
-        (film, question)
-        for film in films
-        for question in draw_questions(film, np.random.default_rng((film.seed, 1)))
-    ]
-
-
-def answer_choice(question: VideoQuestion, metadata: FilmMetadata | None) -> Choice:
-    """The options for a classifier: their words and letters, beside the question's words, its other
-    options and, unless it is blind to it, the film's metadata.
-    """
-    letters = question.letters()
-    own = tuple(
-        hash_tokens([f"letter {letter}", f"text {text.lower()}", *words_of(text)])
-        for letter, text in letters.items()
-    )
-    context = [*words_of(question.text), *(f"on offer {text}" for text in question.options)]
-    context += [] if metadata is None else metadata.tokens()
-    right = np.array([letter == question.answer for letter in letters])
-    return Choice(own=own, context=hash_tokens(context), right=right)
-
-
-def guess_hits(
-    questions: Sequence[VideoQuestion],
-    metadata: Sequence[FilmMetadata] | None,
-    guesser: GuesserConfig,
-    seed: int = 0,
-) -> np.ndarray:
-    """(questions,) 1 where a classifier guesses right that was trained on the other questions.
-
-    Args:
-        questions: with options.
-        metadata: of each one's film; None for a classifier that reads the words alone.
-        guesser, seed: how it is trained.
-    """
-    told = [None] * len(questions) if metadata is None else list(metadata)
-    choices = [answer_choice(q, facts) for q, facts in zip(questions, told, strict=True)]
-    guesses = cross_guess(choices, guesser, seed)
-    return np.array([c.right[g] for c, g in zip(choices, guesses, strict=True)], dtype=float)
-
-
-def guessing_table(
-    pairs: Sequence[Pair],
-    metadata: Mapping[str, FilmMetadata],
-    guesser: GuesserConfig,
-    seed: int = 0,
-) -> dict[str, Row]:
-    """What can be guessed without looking, by kind of question, and for all needles.
-
-    Args:
-        pairs: films and questions.
-        metadata: film name -> its metadata.
-        guesser, seed: how the classifiers are trained.
-
-    Returns:
-        Rows with `chance`, `blind` and `metadata`, and the latter two's excess over chance.
-    """
-    asked = [(film, question) for film, question in pairs if question.options]
-    questions = [question for _, question in asked]
-    even = np.array([1 / len(question.options) for question in questions])
-    told = [metadata[film.name] for film, _ in asked]
-    columns = {
-        "chance": even,
-        "blind": guess_hits(questions, None, guesser, seed),
-        "metadata": guess_hits(questions, told, guesser, seed),
-    }
-    columns["blind_excess"] = columns["blind"] - even
-    columns["metadata_excess"] = columns["metadata"] - even
-    return _rows(questions, columns)
-
-
-def search_table(
-    pairs: Sequence[Pair], *, scan_frames: int, look_frames: int, max_turns: int, **options: Any
-) -> dict[str, Row]:
-    """What the expert finds, and what a uniform scan of as many frames would.
-
-    Args:
-        pairs: films and questions.
-        scan_frames, look_frames, max_turns, options: see `run_expert`.
-
-    Returns:
-        Rows by kind of question, and for all needles, with the expert's `accuracy`, `frames`,
-        `replies` and `evidence_seen`; for needles also `uniform_scan` and its excess over chance.
-    """
-    searches = [
-        run_expert(
-            film,
-            question,
-            scan_frames=scan_frames,
-            look_frames=look_frames,
-            max_turns=max_turns,
-            **options,
+        seeds = task_seeds(config.purpose, config.first_index, config.num_films)
+        pairs = draw_pairs(config.film, seeds, take)
+    if not any(question.options for _, question in pairs):
+        kinds = ", ".join(config.film.question_kinds)
+        raise BadInputError(f"film.question_kinds is {kinds}; nothing to guess: no options")
+    metadata = read_metadata(films, config.write_files, run.path)
+    print(f"Guessing at {len(pairs)} questions about {len(films)} films ...", flush=True)
+    guessing = guessing_table(pairs, metadata, config.guesser, config.seed)
+    with progress_bar("search", 0, len(pairs)) as advance:
+        search = search_table(
+            pairs,
+            scan_frames=config.scan_frames,
+            look_frames=config.look_frames,
+            max_turns=config.max_turns,
+            report=lambda found: advance({}),
+            frame_budget=config.frame_budget,
+            hears=config.subtitles,
         )
-        for film, question in pairs
-    ]
-    table = _rows([question for _, question in pairs], _search_columns(searches))
-    needles = [i for i, (_, question) in enumerate(pairs) if is_needle(question)]
-    if needles:
-        kept = [pairs[i] for i in needles]
-        hits = uniform_scan_hits(kept, [searches[i].num_frames for i in needles])
-        even = np.array([1 / len(question.options) for _, question in kept])
-        columns = {"uniform_scan": hits, "uniform_scan_excess": hits - even}
-        for name, row in _rows([question for _, question in kept], columns).items():
-            table[name].update(row)
-    return table
-
-
-def _search_columns(searches: Sequence[Search]) -> dict[str, np.ndarray]:
-    return {
-        "accuracy": np.array([search.success for search in searches], dtype=float),
-        "frames": np.array([search.num_frames for search in searches], dtype=float),
-        "replies": np.array([search.num_replies for search in searches], dtype=float),
-        "evidence_seen": np.array([search.evidence_seen for search in searches], dtype=float),
+    tables = {"guessing": guessing, "search": search}
+    figures = {
+        "num_films": float(len(films)),
+        "num_questions": float(len(pairs)),
+        "hours": sum(film.duration_seconds for film in films) / 3600,
+        **headlines(guessing, search),
+        **{f"event_times.{name}": value for name, value in uniformity_figures(films).items()},
     }
+    run.write_summary("check_films", figures, tables)
+    print_tables(tables, {})
+    for name, value in figures.items():
+        goal = f"   (goal: {GOALS[name]})" if name in GOALS else ""
+        print(f"{name:<40} {value:10.4f}{goal}")
+    print(f"Results: {run.summary_path}")
 
 
-def _rows(questions: Sequence[VideoQuestion], columns: Mapping[str, np.ndarray]) -> dict[str, Row]:
-    """Means by kind, for all needles, and for all questions."""
-    members: dict[str, list[int]] = {}
-    for index, question in enumerate(questions):
-        members.setdefault(question.kind, []).append(index)
-    needles = [index for index, question in enumerate(questions) if is_needle(question)]
-    members |= {"needles": needles} if needles else {}
-    members["all"] = list(range(len(questions)))
-    return {
-        name: {column: mean_stderr(values[rows]) for column, values in columns.items()}
-        for name, rows in members.items()
-    }
+def read_metadata(
+    films: Iterable[Film], write_files: bool, folder: Path
+) -> dict[str, FilmMetadata]:
+    """Name of a film -> what is known of it without looking into it.
 
-
-def uniformity_figures(films: Sequence[Film]) -> dict[str, float]:
-    """How evenly events start over their films: the distance of Kolmogorov and Smirnov for those
-    that change the shelf, those that switch the lamp, and the rest, each with the distance that
-    even times exceed in one of twenty samples.
+    Args:
+        films: drawn.
+        write_files: whether each is encoded, for the metadata of its file, which is not kept.
+        folder: where files lie for a moment.
     """
-    kinds = {
-        "changes": ("take", "bring", "move"),
-        "switches": ("switch",),
-        "passers": ("pass",),
-    }
-    figures: dict[str, float] = {}
-    for name, chosen in kinds.items():
-        positions = event_positions(films, chosen)
-        if len(positions):
-            figures[f"{name}_ks_distance"] = ks_distance(positions)
-            figures[f"{name}_ks_critical"] = ks_critical(len(positions))
-    return figures
+    if not write_files:
+        return {film.name: film_metadata(film) for film in films}
+    found, films = {}, list(films)
+    with (
+        tempfile.TemporaryDirectory(dir=folder) as place,
+        progress_bar("encode", 0, len(films)) as advance,
+    ):
+        for film in films:
+            path = write_film(film, Path(place) / "film.mp4")
+            found[film.name] = file_metadata(film, path)
+            advance({})
+    return found
+
+
+def headlines(guessing: Mapping[str, Row], search: Mapping[str, Row]) -> dict[str, float]:
+    """The figures that have goals, as far as the questions asked have them: how often the expert is
+    right, and how far above chance needles are without it.
+    """
+    figures = {"expert.success": search["all"]["accuracy"]["mean"]}
+    for table in (guessing, search):
+        row = table.get("needles", {})
+        for name in (*GUESSERS, "uniform_scan"):
+            if f"{name}_excess" in row:
+                figures[f"needles.{name}_excess"] = row[f"{name}_excess"]["mean"]
+    return {name: float(value) for name, value in figures.items() if value is not None}
+
+
+if __name__ == "__main__":
+    sys.exit(
+        run_script(main, config_name="check_films", schema=CheckFilmsScript, examples=EXAMPLES)
+    )

@@ -1,7 +1,9 @@
-"""Draw the documentation's contact sheets: every scene type and every question type, solved.
+"""Draw the documentation's contact sheets: every scene type and every question type, solved, and
+synthetic films.
 
-Each row shows a world as the policy meets it first and as the expert leaves it, with what is hidden
-named in words, so that the eye can check that hidden things are hidden and labels are right.
+Each row of the former shows a world as the policy meets it first and as the expert leaves it, with
+what is hidden named in words, so that the eye can check that hidden things are hidden and labels
+are right.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from configs.gallery_schema import GalleryScript
+from scripts.film_gallery import write_film_sheets
 from scripts.hydra_door import run_script
 from sims.avr.config import QUESTION_TYPES, AvrConfig
 from sims.avr.scene_types import KINDS, SCENE_TYPES, SceneType
@@ -50,7 +53,7 @@ class Example:
 
 
 def main(config: GalleryScript, config_yaml: str) -> None:
-    """Write one sheet per kind of scene and one of the question types."""
+    """Write one sheet per kind of scene, one of the question types, and those of films."""
     folder = Path(config.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     with progress_bar("gallery", 0, len(SCENE_TYPES) + len(QUESTION_TYPES)) as advance:
@@ -66,6 +69,7 @@ def main(config: GalleryScript, config_yaml: str) -> None:
             examples.append(question_example(question_type, config))
             advance({})
         write_sheet(folder / "avr_questions.png", examples)
+    write_film_sheets(folder, config.seed)
     print(f"Pictures: {folder}")
 
 

@@ -90,12 +90,14 @@ class BudgetStudy:
             }
 
     def curves(self) -> dict[str, list[BudgetPoint]]:
-        """Name of stage and mode -> its points, and what a uniform scan can give at most."""
+        """Name of stage and mode -> its points, and what a uniform scan can give at most where the
+        films say where the evidence is.
+        """
         curves = {
             f"{stage}, {mode.replace('_', ' ')}": accuracy_by_budget(episodes)
             for (stage, mode), episodes in self._played.items()
         }
-        ceiling = [scan_ceiling(budget, episodes) for budget, episodes in self._scans().items()]
+        ceiling = self._scan_ceilings()
         return {**curves, "any scan at most": ceiling} if ceiling else curves
 
     def tables(self) -> Tables:
@@ -105,10 +107,9 @@ class BudgetStudy:
             for (stage, mode), by_budget in self._played.items()
             for budget, episodes in sorted(by_budget.items())
         }
-        for budget, episodes in self._scans().items():
-            most = scan_ceiling(budget, episodes)
+        for most in self._scan_ceilings():
             cell: Cell = {"mean": most.mean, "stderr": most.stderr, "n": most.n}
-            rows[f"any_scan_at_most_{budget}"] = {"acc_fa": cell}
+            rows[f"any_scan_at_most_{most.budget}"] = {"acc_fa": cell}
         return {"frame_budgets": rows} if rows else {}
 
     def figures(self, stage: str, reference: str) -> dict[str, float]:
@@ -137,10 +138,13 @@ class BudgetStudy:
             "accuracy_over_scan_at_least": over_scan.lower,
         }
 
-    def _scans(self) -> dict[int, list[Episode]]:
-        """Budget -> episodes of one scan, of any stage: what is scanned is the same for all."""
-        found = [played for (_, mode), played in self._played.items() if mode == "scan_only"]
-        return dict(sorted(found[0].items())) if found else {}
+    def _scan_ceilings(self) -> list[BudgetPoint]:
+        """By budget, from the scans of any stage: what is scanned is the same for all. Empty where
+        the environment names no evidence.
+        """
+        played = next((p for (_, mode), p in self._played.items() if mode == "scan_only"), {})
+        ceilings = [scan_ceiling(budget, episodes) for budget, episodes in sorted(played.items())]
+        return [point for point in ceilings if point is not None]
 
     def _play(self, stage: str, mode: str, budget: int, policy: Policy) -> list[Episode]:
         config = self._evaluation
@@ -169,26 +173,31 @@ class BudgetStudy:
         return episodes
 
 
-def scan_ceiling(budget: int, episodes: Sequence[Episode]) -> BudgetPoint:
+def scan_ceiling(budget: int, episodes: Sequence[Episode]) -> BudgetPoint | None:
     """The best policy that sees nothing but a scan of so many frames: right where the scan hit all
-    evidence, a guess among the options elsewhere.
+    evidence, a guess among the options elsewhere (and wrong where there are none to choose from).
 
-    Raises:
-        ValueError: where the environment does not say whether the evidence was hit.
+    Args:
+        budget: frames of the scan.
+        episodes: played with nothing but such a scan, by any policy; failed ones are left out.
+
+    Returns:
+        None where the environment does not say of every question whether its evidence was hit.
     """
+    whole = [episode for episode in episodes if episode.failure is None]
     shares = []
-    for episode in episodes:
-        if episode.failure is not None or episode.truth is None:
-            continue
-        hit = episode.truth.initial.get("sufficient")
+    for episode in whole:
+        hit = None if episode.truth is None else episode.truth.initial.get("sufficient")
         if hit is None:
-            raise ValueError(f"{episode.env_id} names no evidence, so a scan has no known ceiling")
-        shares.append(1.0 if hit else 1.0 / len(episode.turns[0].options))
-    cell, used = mean_stderr(shares), frames_used(episodes)
+            return None
+        options = episode.turns[0].options
+        shares.append(1.0 if hit else 1.0 / len(options) if options else 0.0)
+    if not shares:
+        return None
     return BudgetPoint(
         budget=budget,
         mean=float(np.mean(shares)),
-        stderr=cell["stderr"],
+        stderr=mean_stderr(shares)["stderr"],
         n=len(shares),
-        frames_used=float(used.mean()),
+        frames_used=float(frames_used(whole).mean()),
     )

@@ -43,7 +43,8 @@ def strict_interval(reply: str) -> Span | None:
 
 def answer_text(reply: str) -> str:
     """The part of a reply that answers: its last `<answer>` block after the thinking, or the answer
-    in its last `<action>` block; else all after the thinking, without `<action>` blocks.
+    in its last `<action>` block; else all after the thinking, without `<action>` and `<evidence>`
+    blocks.
     """
     text = _after_thinking(reply)
     end = text.rfind("</answer>")
@@ -51,7 +52,7 @@ def answer_text(reply: str) -> str:
     if end >= 0 and start >= 0:
         return text[start + len("<answer>") : end].strip()
     said = _action_answer(text)
-    return _without_actions(text).strip() if said is None else said
+    return _without(_without(text, "action"), "evidence").strip() if said is None else said
 
 
 def _after_thinking(reply: str) -> str:
@@ -76,8 +77,9 @@ def _action_answer(text: str) -> str | None:
     return found.group(1) if found else None
 
 
-def _without_actions(text: str) -> str:
+def _without(text: str, tag: str) -> str:
+    """The text without the blocks of a tag; what follows one that is not closed is left out too."""
     kept = []
-    for index, part in enumerate(text.split("<action>")):
-        kept.append(part if index == 0 else part.partition("</action>")[2])
+    for index, part in enumerate(text.split(f"<{tag}>")):
+        kept.append(part if index == 0 else part.partition(f"</{tag}>")[2])
     return " ".join(kept)

@@ -17,8 +17,9 @@ def prediction_of(
 ) -> Prediction:
     """What an episode of `Video/Spotlight-v0` predicts.
 
-    Where it answers with a choice, the stretch that it looked at last, from the first to the last
-    frame shown, stands for its evidence; none where it never looked closer.
+    Where a choice is asked for, its evidence is the stretch that the last reply names; else the one
+    that it looked at last, from the first to the last frame shown; none where it never looked
+    closer.
 
     Args:
         question_id: of the set.
@@ -29,8 +30,9 @@ def prediction_of(
     looks = [f["shown_seconds"] for f in facts if f["kind"] == "look" and f.get("shown_seconds")]
     interval = last.get("predicted_interval")
     asks_for_stretch = bool(facts[0].get("gold_intervals"))
-    if interval is None and looks and not asks_for_stretch:
-        interval = (min(looks[-1]), max(looks[-1]))
+    if interval is None and not asks_for_stretch:
+        looked_at = (min(looks[-1]), max(looks[-1])) if looks else None
+        interval = last.get("evidence_interval") or looked_at
     seen = last.get("evidence_seen")
     return Prediction(
         question_id=question_id,

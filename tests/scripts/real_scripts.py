@@ -25,6 +25,7 @@ SCHEMAS = {
     "build_benchmark": "benchmark_schema.BuildBenchmarkScript",
     "check_guessing": "benchmark_schema.CheckGuessingScript",
     "check_belief": "check_belief_schema.CheckBeliefScript",
+    "check_films": "check_films_schema.CheckFilmsScript",
     "probe": "probe_schema.ProbeScript",
 }
 """Name of a script -> its schema, within `configs`."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tests.video.fake_films import number_shown, question_set
-from video.spotlight.config import TOOLS, SpotlightConfig
+from video.spotlight.config import SpotlightConfig
 from video.spotlight.env import SpotlightEnv
+from video.spotlight.legality import TOOLS
 from video.spotlight.sources import QuestionSet
 
 ACTIONS = [

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from tests.video.sets import answer, means, predict, touch, write, write_json
+from video.benchmarks.benchmark import Benchmark
 from video.benchmarks.catalogue import load_benchmark, load_question_subtitles
 from video.benchmarks.results import benchmark_tables, coverage, write_official
+from video.questions import VideoQuestion
 
 
 def mme_row(number: int, film: str, duration: str, gold: str, **fields: Any) -> dict[str, Any]:
@@ -209,5 +211,37 @@ def test_coverage_says_what_was_not_asked(tmp_path: Path) -> None:
         "num_remarks": 0.0,
         "num_videos_without_subtitles": 2.0,
         "chance": 0.25,
-        "best_constant": 0.25,
+        "best_constant": 0.5,
     }
+
+
+def test_what_guessing_earns_is_over_the_questions_that_were_asked(tmp_path: Path) -> None:
+    """The last one's answer is secret."""
+    told = [(4, "A"), (4, "B"), (2, "B"), (2, "B"), (4, None)]
+    questions = [
+        VideoQuestion(
+            question_id=f"q{number}",
+            video="film",
+            text="?",
+            kind="k",
+            options=("one", "two", "three", "four")[:num_options],
+            answer=letter,
+        )
+        for number, (num_options, letter) in enumerate(told)
+    ]
+    benchmark = Benchmark(
+        name="video_mme",
+        split="test",
+        directory=tmp_path,
+        questions=tuple(questions),
+        video_paths={},
+    )
+
+    def guessing(*asked: str) -> tuple[float | None, float | None]:
+        figures = coverage(benchmark, predict(dict.fromkeys(asked, "")))
+        return figures.get("chance"), figures.get("best_constant")
+
+    assert guessing("q0", "q1") == (0.25, 0.5)
+    assert guessing("q1", "q2", "q4") == (0.375, 1.0)
+    assert guessing("q0", "q1", "q2", "q3", "q4") == (0.375, 0.75)
+    assert guessing("q4") == guessing() == (None, None)

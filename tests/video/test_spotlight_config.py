@@ -68,6 +68,10 @@ def test_the_published_numbers_of_the_other_presets():
     assert (revisor.rewatch_min_seconds, revisor.max_turns) == (2.0, 2)
     assert [revisor.num_scan_frames(seconds) for seconds in (100.0, 3600.0)] == [100, 512]
     assert revisor.max_height * revisor.max_width == 100_352
+    assert (revisor.max_height, revisor.max_width) == revisor.picture_limits(3600.0)
+    height, width = revisor.look_limits(100.0)
+    assert 200_000 < height * width <= 200_704
+    assert (height, width) == revisor.look_limits(3600.0)
     com = load_preset("video_com").config
     lengths = (com.segment_min_seconds, com.segment_max_seconds)
     assert (com.num_segments, com.segment_frames, lengths) == (10, 16, (10.0, 30.0))
@@ -141,11 +145,17 @@ def test_the_nursery_shows_nursery_films():
             {"contract": "frame_thinker", "frame_budgets": [8]},
             "frame_budget is None; the contract frame_thinker knows no frame budget",
         ),
+        (
+            {"contract": "frame_thinker", "ask_evidence": True},
+            "ask_evidence is true; the contract frame_thinker knows no evidence",
+        ),
         ({"reader_backend": "cv2"}, "reader_backend is 'cv2'; legal: pyav, decord, torchcodec"),
         ({"scan_frames": 0}, "scan_frames is 0; legal: 1 to 4096"),
         ({"frames_per_look_long": 0}, "frames_per_look_long is 0; legal: 1 to 4096"),
         ({"long_seconds": float("nan")}, "long_seconds is nan"),
         ({"max_height": 27}, "max_height is 27; legal: 28 to 4096"),
+        ({"look_max_height": 27}, "look_max_height is 27; legal: 28 to 4096"),
+        ({"look_max_width": 0}, "look_max_width is 0; legal: 28 to 4096"),
         ({"max_turns": 1}, "max_turns is 1; legal: 2 to 1000"),
         ({"frame_budget": 0}, "frame_budget is 0; legal: 1 to 1000000"),
         ({"scan_fps": -1.0}, "scan_fps is -1.0; legal: 0.0 to"),

@@ -34,7 +34,7 @@ TRUTH_KEYS = {
     *("choice", "predicted_interval", "tiou", "tool", "request", "time_answer", "shown_frames"),
     *("shown_seconds", "shown_boxes", "num_frames_used", "frame_budget", "num_frames", "fps"),
     *("duration_seconds", "evidence", "evidence_boxes", "evidence_seen", "gained", "sufficient"),
-    *("consistent", "broken_rule", "mentions_time"),
+    *("consistent", "broken_rule", "mentions_time", "evidence_interval"),
 }
 
 
@@ -44,6 +44,7 @@ CASES = {
     "frame_thinker": {"contract": "frame_thinker", "verification": "frame_thinker"},
     "scan_only": {"scan_only": True, "frame_budget": 20},
     "brief": {"brief": True, "verification": "none", "max_turns": 3},
+    "closer": {**ALL, "max_height": 28, "look_max_height": 500, "look_max_width": 700},
 }
 
 
@@ -138,6 +139,41 @@ def test_a_zoom_looks_into_the_frame_at_its_own_size():
     assert sizes == [None, (360, 640)]
     obs = env.step("<action>zoom frame 5 at 0 0 0.25 0.5</action>")[0]
     assert obs["images"][0].shape == (360, 320, 3), "from 360 x 320 of 720 x 1280"
+
+
+def test_what_is_shown_after_the_scan_has_a_size_of_its_own():
+    """A film of 720 x 1280; of two equal sizes one film is opened."""
+    sizes: list[tuple[int, int] | None] = []
+    made: list[FlatFilm] = []
+
+    def open_film(question, size):
+        sizes.append(size)
+        made.append(FlatFilm(size=size or (720, 1280)))
+        return made[-1]
+
+    films = QuestionSet(questions=[choice()], open_film=open_film)
+    limits = {"look_max_height": 480, "look_max_width": 864, **ALL}
+    env = make_env(films, **limits)
+    assert env.reset(seed=0)[0]["images"][0].shape == (360, 640, 3)
+    assert sizes == [None, (360, 640), (480, 853)]
+    for words, shape in (
+        ("choose frames between 120 and 480", (480, 853, 3)),
+        ("find frame 7", (480, 853, 3)),
+        ("zoom frame 7 at 0 0 0.5 1", (480, 426, 3)),
+    ):
+        pictures = env.step(f"<action>{words}</action>")[0]["images"]
+        assert {picture.shape for picture in pictures} == {shape}
+        assert env.observation_space["images"].contains(pictures)
+    env.close()
+    assert [film.num_closed for film in made] == [1, 1, 1]
+    sizes.clear()
+    env = make_env(films, max_height=28, max_width=64, look_max_width=28, **ALL)
+    assert env.reset(seed=0)[0]["images"][0].shape == (28, 49, 3)
+    closer = env.step("<action>find frame 7</action>")[0]["images"][0]
+    assert closer.shape == (15, 28, 3), "the largest height is the scan's"
+    assert sizes == [None, (28, 49), (15, 28)]
+    started(films, **ALL)
+    assert sizes[3:] == [None, (360, 640)]
 
 
 def test_a_scan_only_variant_shows_the_whole_budget_at_once():

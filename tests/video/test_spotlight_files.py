@@ -79,6 +79,22 @@ def test_subtitles_come_from_the_directory(films):
     assert "Chapter 1." in text
 
 
+def test_films_behind_links_are_shown_where_that_is_allowed(films, tmp_path):
+    """As in a model hub's cache: the set's folder holds links into another."""
+    blobs, folder = tmp_path / "blobs", tmp_path / "snapshot"
+    blobs.mkdir()
+    for number, file in enumerate(f for f in films[0].rglob("*") if f.is_file()):
+        link = folder / file.relative_to(films[0])
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(blobs / str(number))
+        (blobs / str(number)).write_bytes(file.read_bytes())
+    with pytest.raises(ValueError, match=r"leads out of .*snapshot; .*allow links"):
+        SpotlightEnv(SpotlightConfig(data_dir=str(folder)))
+    env = SpotlightEnv(SpotlightConfig(data_dir=str(folder), allow_links=True))
+    obs = env.reset(seed=0)[0]
+    assert np.array_equal(obs["images"], make_env(films).reset(seed=0)[0]["images"])
+
+
 def test_a_film_that_is_cut_off_is_an_error_at_the_reset(films, tmp_path):
     for file in films[0].rglob("*"):
         if file.is_file():

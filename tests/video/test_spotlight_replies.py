@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.video.fake_films import FlatFilm, choice, grounding
-from video.spotlight.config import FRAME_THINKER_TOOLS, TOOLS, SpotlightConfig
+from video.spotlight.config import SpotlightConfig
 from video.spotlight.decisions import Situation, decide
+from video.spotlight.legality import FRAME_THINKER_TOOLS, TOOLS
 from video.spotlight.published import find_blocks, read_published_action
 from video.spotlight.replies import TOOL_FORMS, echo, read_reply, read_stretch
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scripts.check_films import (
+from scripts.film_checks import (
     FilmMetadata,
     draw_pairs,
     file_metadata,

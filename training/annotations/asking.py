@@ -24,14 +24,28 @@ NO_LETTER = re.compile(r"\s*[AaIi]\s+[a-z]|.*\b[A-Z]\s*(?:/|,|\bor\b|\band\b)\s*
 """An article, as in `A dog`, or several letters, as in `A or B`."""
 OUTPUT_ANSWER = re.compile(r"\s*output answer:\s*(\S+)")
 
+SUBTITLES = "Subtitles:"
+"""The line above the subtitles of a turn, which are a line each, as in `SUBTITLE`."""
+SUBTITLE = re.compile(r"\[[\d:.]{1,20} - [\d:.]{1,20}\] ")
+SCAN = "Frames of a first scan, spread evenly over the film:"
+FRAMES = "Frames of the film:"
+TURN = re.compile(r"Turn \d+ of \d+\.")
+TOOLS = re.compile(
+    r"either asks for one action, as <action>\.\.\.</action>, or (?P<ours>.*) Actions:(?:\n- .*)+"
+    r"|(?<=Actions:)\n1\. `choose frames .*\n2\. `get frame number .*"
+)
+"""What the two contracts of the film environment say of looking: what is kept of it is `ours`."""
+
 
 def question_with(episode: Episode, lines: Sequence[str], images: Sequence[np.ndarray]) -> str:
-    """The text of the first turn with other pictures in the place of its own.
+    """The text of the first turn with other pictures in the place of its own, and nothing in it of
+    the subtitles of its own, of looking at more, or of turns.
 
     Args:
         episode: at least one turn.
-        lines: those that show the pictures, with one marker for each; used where the first turn has
-            markers too. Where it has none, pictures stand before the text anyhow.
+        lines: those that show the pictures, with one marker for each, and what else is to stand
+            there; used where the first turn has markers too. Where it has none, pictures stand
+            before the text anyhow.
         images: the pictures.
 
     Raises:
@@ -40,12 +54,14 @@ def question_with(episode: Episode, lines: Sequence[str], images: Sequence[np.nd
     shown = sum(line.count(IMAGE_MARKER) for line in lines)
     if shown != len(images):
         raise ValueError(f"{shown} picture markers for {len(images)} pictures")
-    first = episode.turns[0].text.splitlines()
+    first = TOOLS.sub(_kept_of_tools, episode.turns[0].text, count=1).splitlines()
     own = [index for index, line in enumerate(first) if IMAGE_MARKER in line]
-    kept = [line for line in first if IMAGE_MARKER not in line]
-    if own:
-        kept[own[0] : own[0]] = lines
-    return "\n".join([*kept, ANSWER_NOW])
+    if not own:
+        return "\n".join([*first, ANSWER_NOW])
+    before = [line if line != SCAN else FRAMES for line in first[: own[0]]]
+    after = [line for line in first[own[0] :] if IMAGE_MARKER not in line]
+    after = [line for line in _split_subtitles(after)[1] if not TURN.match(line)]
+    return "\n".join([*before, *lines, *after, ANSWER_NOW])
 
 
 def picture_lines(turns: Sequence[Turn]) -> list[str]:
@@ -56,6 +72,18 @@ def picture_lines(turns: Sequence[Turn]) -> list[str]:
     num_images = sum(len(turn.image_pngs) for turn in turns)
     as_shown = sum(line.count(IMAGE_MARKER) for line in lines) == num_images
     return lines if as_shown else [IMAGE_MARKER] * num_images
+
+
+def subtitle_lines(turns: Sequence[Turn]) -> list[str]:
+    """The subtitles that the turns show with their pictures, each once, under their heading; none
+    where they show none.
+    """
+    found: dict[str, None] = {}
+    for turn in turns:
+        lines = turn.text.splitlines()
+        own = [index for index, line in enumerate(lines) if IMAGE_MARKER in line]
+        found |= dict.fromkeys(_split_subtitles(lines[own[-1] + 1 :])[0] if own else [])
+    return [SUBTITLES, *found] if found else []
 
 
 def ask(
@@ -131,6 +159,20 @@ def answered_letter(reply: str, options: Mapping[str, str]) -> str | None:
     if letter not in options or (NO_LETTER.match(words) and not _adds(words, options[letter])):
         return None
     return letter
+
+
+def _kept_of_tools(found: re.Match[str]) -> str:
+    return found.group("ours") or ""
+
+
+def _split_subtitles(lines: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The subtitles among lines, without their heading, and all other lines."""
+    if SUBTITLES not in lines:
+        return [], list(lines)
+    start = stop = list(lines).index(SUBTITLES) + 1
+    while stop < len(lines) and SUBTITLE.match(lines[stop]):
+        stop += 1
+    return list(lines[start:stop]), [*lines[: start - 1], *lines[stop:]]
 
 
 def _adds(words: str, option: str) -> bool:

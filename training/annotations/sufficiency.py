@@ -7,7 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from policies.interface import IMAGE_MARKER, Observation, Policy
-from training.annotations.asking import answered_letter, ask, picture_lines, question_with
+from training.annotations.asking import (
+    answered_letter,
+    ask,
+    picture_lines,
+    question_with,
+    subtitle_lines,
+)
 from training.episode import Episode
 
 SHUFFLING = 0x5F1E
@@ -16,7 +22,8 @@ SHUFFLING = 0x5F1E
 
 def annotate_sufficiency(episodes: Sequence[Episode], policy: Policy) -> None:
     """Fill in `causal_sufficiency`: 1 where the policy answers rightly from the frames alone that
-    the episode looked at after the scan, else 0 (REVISOR, arXiv 2511.13026).
+    the episode looked at after the scan, with the subtitles shown beside them, else 0 (REVISOR,
+    arXiv 2511.13026).
 
     0 too where it looked at none, and where the answer is a stretch of film, which a few frames
     without the film cannot tell.
@@ -30,7 +37,8 @@ def annotate_sufficiency(episodes: Sequence[Episode], policy: Policy) -> None:
         looked = episode.turns[1:]
         images = tuple(image for turn in looked for image in turn.images())
         if images and _gold(episode) is not None:
-            text = question_with(episode, picture_lines(looked), images)
+            lines = [*picture_lines(looked), *subtitle_lines(looked)]
+            text = question_with(episode, lines, images)
             asked.append((episode, Observation(text=text, images=images)))
         else:
             episode.annotations["causal_sufficiency"] = 0
@@ -58,7 +66,8 @@ def annotate_shuffled(
             keys = (SHUFFLING, sampling_seed, episode.seed, episode.sample_index)
             order = np.random.default_rng(keys).permutation(len(images))
             shuffled = tuple(images[index] for index in order)
-            text = question_with(episode, [IMAGE_MARKER] * len(images), shuffled)
+            lines = [IMAGE_MARKER] * len(images) + subtitle_lines(episode.turns)
+            text = question_with(episode, lines, shuffled)
             asked.append((episode, Observation(text=text, images=shuffled)))
         else:
             episode.annotations["shuffled_correct"] = 0

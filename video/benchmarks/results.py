@@ -61,9 +61,10 @@ def coverage(benchmark: Benchmark, predictions: Iterable[Prediction]) -> dict[st
     """How much of a set was asked: figures for a summary.
 
     `chance` is the accuracy of a guess, `best_constant` that of always the same letter, over the
-    questions whose answer is known.
+    questions that have a prediction and whose answer is known: those that the accuracies are over.
     """
-    num_predictions = len({prediction.question_id for prediction in predictions})
+    asked = {prediction.question_id for prediction in predictions}
+    num_predictions = len(asked)
     figures = {
         "num_questions": len(benchmark.questions),
         "num_predictions": num_predictions,
@@ -75,7 +76,7 @@ def coverage(benchmark: Benchmark, predictions: Iterable[Prediction]) -> dict[st
     }
     if benchmark.with_subtitles:
         figures["num_videos_without_subtitles"] = len(benchmark.missing_subtitles)
-    known = [question for question in benchmark.questions if question.answer is not None]
+    known = [q for q in benchmark.questions if q.question_id in asked and q.answer is not None]
     numbers = {name: float(value) for name, value in figures.items()}
     if known:
         answers = [question.answer for question in known]

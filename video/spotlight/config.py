@@ -7,15 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sims.config import EnvConfig
+from video.spotlight.legality import FRAME_THINKER_TOOLS, check_settings
 from video.synthetic.config import FilmConfig
-
-CONTRACTS = ("saccade", "frame_thinker")
-TOOLS = ("choose_frames", "frame_number_at", "rewatch", "find_segment", "find_frame", "zoom")
-FRAME_THINKER_TOOLS = ("choose_frames", "frame_number_at")
-VERIFICATIONS = ("none", "repaired", "frame_thinker")
-FRAME_NAMES = ("numbers", "shown")
-SCAN_SAMPLERS = ("linspace", "vlmeval", "longvideobench", "video_holmes")
-READER_BACKENDS = ("pyav", "decord", "torchcodec")
 
 
 @dataclass(kw_only=True)
@@ -37,6 +30,8 @@ class SpotlightConfig:
         long_seconds: a film that lasts longer is long [s].
         max_height, max_width, max_height_long, max_width_long: a picture is scaled down, its
             aspect ratio kept, until it fits into these [px].
+        look_max_height, look_max_width: the same for what is shown after the scan, in films of any
+            length; null for as in the scan.
         max_turns: an episode is truncated after this many replies, at least 2.
         frame_budget: most frames shown in an episode, those of the scan among them, which shrinks
             to fit; null for no limit.
@@ -61,6 +56,9 @@ class SpotlightConfig:
         max_subtitle_lines: where a stretch has more subtitles than this, only those on show at the
             frames shown are given, and of these the first that many; at least 1.
         brief: short texts without instructions, for very small models.
+        ask_evidence: whether the policy is asked to name, beside the option it chooses, the stretch
+            that shows it, as `<evidence>12.0 to 15.5</evidence>`. The contract "saccade" reads one
+            whether it is asked for or not.
         verification: rules by which the truth calls an episode consistent (see
             `video.spotlight.consistency`): "none", "repaired" or "frame_thinker".
         tiou_success: a stretch given for an answer is right from this overlap on, in (0, 1].
@@ -76,6 +74,7 @@ class SpotlightConfig:
         benchmark: which set it is, a name of `video.benchmarks.catalogue.BENCHMARKS`; "synthetic"
             is what `scripts/generate.py dataset=long_video` writes.
         split: which part of the set; "" for its default.
+        allow_links: whether symbolic links may lead out of `data_dir`, as in a model hub's cache.
         reader_backend: what decodes files: "pyav", "decord" or "torchcodec".
         reader_num_decoders: of a film side by side, 1 or more; null for one per core, up to 8.
         reader_keep_between: whether frames that are decoded on the way to others are kept, which
@@ -97,6 +96,8 @@ class SpotlightConfig:
     max_width: int = 640
     max_height_long: int = 252
     max_width_long: int = 448
+    look_max_height: int | None = None
+    look_max_width: int | None = None
     max_turns: int = 5
     frame_budget: int | None = None
     frame_budgets: list[int] = field(default_factory=list)
@@ -116,6 +117,7 @@ class SpotlightConfig:
     subtitles: bool = False
     max_subtitle_lines: int = 60
     brief: bool = False
+    ask_evidence: bool = False
     verification: str = "repaired"
     tiou_success: float = 0.5
     question_kinds: list[str] = field(default_factory=list)
@@ -124,6 +126,7 @@ class SpotlightConfig:
     data_dir: str = ""
     benchmark: str = "synthetic"
     split: str = ""
+    allow_links: bool = False
     reader_backend: str = "pyav"
     reader_num_decoders: int | None = None
     reader_keep_between: bool = True
@@ -156,10 +159,21 @@ class SpotlightConfig:
         return num
 
     def picture_limits(self, duration_seconds: float) -> tuple[int, int]:
-        """Largest height and width [px] of a picture of a film of this length."""
+        """Largest height and width [px] of a picture of the scan of a film of this length."""
         if duration_seconds > self.long_seconds:
             return self.max_height_long, self.max_width_long
         return self.max_height, self.max_width
+
+    def look_limits(self, duration_seconds: float) -> tuple[int, int]:
+        """Largest height and width [px] of a picture that is shown after the scan."""
+        height, width = self.picture_limits(duration_seconds)
+        return self.look_max_height or height, self.look_max_width or width
+
+    def largest_picture(self) -> tuple[int, int]:
+        """Largest height and width [px] of any picture of any film."""
+        heights = (self.max_height, self.max_height_long, self.look_max_height or 0)
+        widths = (self.max_width, self.max_width_long, self.look_max_width or 0)
+        return max(heights), max(widths)
 
     def num_turns(self) -> int:
         """Replies that an episode admits."""
@@ -178,103 +192,8 @@ class SpotlightConfig:
 
     def check(self, prefix: str = "") -> None:
         """Raise `ValueError` naming the first field that is out of range, `prefix` before it."""
-        self._check_names(prefix)
-        self._check_ranges(prefix)
-        self._check_pairs(prefix)
+        check_settings(self, prefix)
         self.film.check(f"{prefix}film.")
-
-    def _check_names(self, prefix: str) -> None:
-        choices = {
-            "contract": CONTRACTS,
-            "verification": VERIFICATIONS,
-            "reader_backend": READER_BACKENDS,
-            "scan_sampler": SCAN_SAMPLERS,
-            "frame_names": FRAME_NAMES,
-        }
-        for name, legal in choices.items():
-            if getattr(self, name) not in legal:
-                value = getattr(self, name)
-                raise ValueError(f"{prefix}{name} is {value!r}; legal: {', '.join(legal)}")
-        known = FRAME_THINKER_TOOLS if self.contract == "frame_thinker" else TOOLS
-        if set(self.tools) - set(known) or len(set(self.tools)) != len(self.tools):
-            raise ValueError(
-                f"{prefix}tools is {self.tools}; legal under the contract {self.contract}, each "
-                f"once: {', '.join(known)}"
-            )
-        if self.contract == "frame_thinker" and set(self.tools) != set(known):
-            raise ValueError(
-                f"{prefix}tools is {self.tools}; the contract frame_thinker has exactly "
-                f"{', '.join(known)}"
-            )
-
-    def _check_ranges(self, prefix: str) -> None:
-        ranges: dict[str, tuple[float, float]] = {
-            **dict.fromkeys(("scan_frames", "scan_frames_long"), (1, 4096)),
-            **dict.fromkeys(("frames_per_look", "frames_per_look_long"), (1, 4096)),
-            "scan_fps": (0.0, 1000.0),
-            "scan_only_share": (0.0, 1.0),
-            "long_seconds": (0.0, 1e9),
-            **dict.fromkeys(("max_height", "max_height_long"), (28, 4096)),
-            **dict.fromkeys(("max_width", "max_width_long"), (28, 4096)),
-            "max_turns": (2, 1000),
-            "rewatch_fps": (0.001, 1000.0),
-            "rewatch_min_frames": (1, 4096),
-            "rewatch_max_frames": (self.rewatch_min_frames, 4096),
-            "rewatch_min_seconds": (0.0, 1e6),
-            "num_segments": (1, 1000),
-            "segment_min_seconds": (0.1, 1e6),
-            "segment_max_seconds": (2 * self.segment_min_seconds, 1e7),
-            "segment_frames": (1, 4096),
-            "max_subtitle_lines": (1, 10_000),
-            "tiou_success": (0.001, 1.0),
-            "reader_cache_mib": (0, 1 << 24),
-            "max_reply_chars": (16, 1_000_000),
-        }
-        for name in ("frame_budget", "num_films", "reader_num_decoders"):
-            if getattr(self, name) is not None:
-                ranges[name] = (1, 1_000_000)
-        for name, (low, high) in ranges.items():
-            value = getattr(self, name)
-            if not low <= value <= high:  # also false for NaN
-                raise ValueError(f"{prefix}{name} is {value}; legal: {low} to {high}")
-
-    def _check_pairs(self, prefix: str) -> None:
-        """What only two fields together can get wrong."""
-        if any(budget < 1 for budget in self.frame_budgets) or (
-            self.frame_budgets and self.frame_budget is not None
-        ):
-            raise ValueError(
-                f"{prefix}frame_budgets is {self.frame_budgets} and {prefix}frame_budget "
-                f"{self.frame_budget}; legal: budgets of at least 1, with frame_budget null"
-            )
-        budgeted = self.frame_budget is not None or bool(self.frame_budgets)
-        if self.contract == "frame_thinker" and budgeted and not self.scan_only:
-            raise ValueError(
-                f"{prefix}frame_budget is {self.frame_budget}; the contract frame_thinker knows no "
-                "frame budget, so it must be null unless scan_only is true"
-            )
-        if self.data_dir and self.num_films is not None:
-            raise ValueError(
-                f"{prefix}num_films is {self.num_films}, but the films come from {prefix}data_dir; "
-                "set at most one"
-            )
-        if self.verification == "frame_thinker" != self.contract:
-            raise ValueError(
-                f"{prefix}verification is 'frame_thinker', whose rules read that contract's words, "
-                f"but {prefix}contract is {self.contract!r}; legal: none, repaired"
-            )
-        if self.frame_names == "shown" and (
-            self.contract != "saccade"
-            or self.verification != "none"
-            or "frame_number_at" in self.tools
-        ):
-            raise ValueError(
-                f"{prefix}frame_names is 'shown', so that nobody speaks of frame numbers; legal "
-                f"with contract saccade, verification none and tools without frame_number_at, not "
-                f"{self.contract}, {self.verification} and {self.tools}"
-            )
-        if not self.tools and not self.scan_only:
-            raise ValueError(f"{prefix}tools is empty; legal with scan_only alone")
 
 
 def _draw(what: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from video.frames import FrameSource, VideoError
 from video.questions import VideoQuestion
@@ -50,6 +50,7 @@ class Decision:
         kind: "answer", "look", "time" or "invalid".
         choice: letter answered, or None.
         interval: stretch answered [s], or None.
+        evidence: stretch of the film named as evidence beside whatever else was said [s], or None.
         look: what is to be shown or told, or None.
         note: what was wrong, for the policy; "" otherwise.
         ends: whether it ends the episode.
@@ -58,6 +59,7 @@ class Decision:
     kind: str
     choice: str | None = None
     interval: tuple[float, float] | None = None
+    evidence: tuple[float, float] | None = None
     look: Look | None = None
     note: str = ""
     ends: bool = False
@@ -71,11 +73,12 @@ def decide(reply: str, situation: Situation) -> Decision:
     tools = () if config.scan_only else config.tools
     spoken = read_reply(reply, question.letters(), tools)
     try:
-        return _decide(spoken, situation)
+        decision = _decide(spoken, situation)
     except RefusedError as refusal:
-        return Decision(kind="invalid", note=str(refusal))
+        decision = Decision(kind="invalid", note=str(refusal))
     except VideoError as error:
-        return Decision(kind="invalid", note=f"That place cannot be read ({error.problem}).")
+        decision = Decision(kind="invalid", note=f"That place cannot be read ({error.problem}).")
+    return replace(decision, evidence=_evidence(spoken, situation.film))
 
 
 def make_exchange(reply: str, response: str, decision: Decision) -> Exchange:
@@ -111,6 +114,19 @@ def _decide(spoken: Spoken, situation: Situation) -> Decision:
     if spoken.note:
         raise RefusedError(spoken.note)
     return Decision(kind="answer", choice=spoken.choice, interval=spoken.interval, ends=True)
+
+
+def _evidence(spoken: Spoken, film: FrameSource) -> tuple[float, float] | None:
+    """The stretch named as evidence where it is one of the film. It is no part of an answer, so one
+    that is not costs nothing.
+    """
+    if spoken.evidence is None:
+        return None
+    try:
+        _check_stretch(spoken.evidence, film)
+    except RefusedError:
+        return None
+    return spoken.evidence
 
 
 def _check_stretch(interval: tuple[float, float], film: FrameSource) -> None:

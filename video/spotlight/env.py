@@ -62,8 +62,7 @@ class SpotlightEnv(gymnasium.Env[dict[str, Any], str]):
         if self._source.has_expert:  # an attribute only where there is one, as callers ask for it
             self.expert_reply = self._expert_reply
         images = ImagesSpace(
-            max(config.max_height, config.max_height_long),
-            max(config.max_width, config.max_width_long),
+            *config.largest_picture(),
             max_images=config.max_images(),
         )
         self.observation_space = Dict({"text": ReplySpace(10_000_000), "images": images})
@@ -105,6 +104,7 @@ class SpotlightEnv(gymnasium.Env[dict[str, Any], str]):
             kind=decision.kind,
             choice=decision.choice,
             interval=decision.interval,
+            evidence_interval=decision.evidence,
             look=decision.look,
             shown=shown,
             gained=self._watched.add(shown.seconds),
@@ -191,11 +191,14 @@ class SpotlightEnv(gymnasium.Env[dict[str, Any], str]):
         if look is None or self._screen is None:
             return decision, Shown(), ()
         try:
-            pictures, seconds = self._screen.show(look.indices, look.box_xyxy_norm)
+            pictures, seconds = self._screen.show_closer(look.indices, look.box_xyxy_norm)
         except VideoError as error:
             is_silent = self._rules.contract == "frame_thinker"
             note = f"These frames cannot be read ({error.problem}); ask for others."
-            return Decision(kind="invalid", note=note, ends=is_silent), Shown(), ()
+            void = Decision(
+                kind="invalid", evidence=decision.evidence, note=note, ends=is_silent
+            )
+            return void, Shown(), ()
         self._asked.add((look.tool, look.numbers))
         self._last_pictures = pictures or self._last_pictures
         shown = Shown(

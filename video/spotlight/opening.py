@@ -35,6 +35,7 @@ def make_source(config: SpotlightConfig, questions: QuestionSet | None) -> TaskS
             Path(config.data_dir),
             split=config.split or None,
             with_subtitles=config.subtitles,
+            allow_links=config.allow_links,
         )
         return make_question_set(benchmark, config).keep(config.question_kinds)
     from video.spotlight.synthetic_tasks import SyntheticTasks

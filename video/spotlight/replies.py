@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sims.replies import find_choice, find_tag
 from video.lenient import EITHER, lenient_choice
@@ -68,6 +68,7 @@ TOOL_FORMS = {
 }
 """Tool -> how it is asked for."""
 
+_EVIDENCE = re.compile(r"<evidence>([^<]{0,200})</evidence>")
 _ARTICLE = re.compile(
     r"\s*(?:a|I)\s+(?!(?:as|and|based|because|but|given|or|since)\b)[a-z]", re.IGNORECASE
 )
@@ -101,24 +102,41 @@ class Spoken:
         choice: letter of the option it answers with, or None.
         interval: (start, end) that it answers with [s], or None; start may not be below end.
         request: what it asks for, or None.
+        evidence: (start, end) that it names as its evidence [s], whatever else it says, or None.
         note: what was wrong, where it neither answers nor asks; "" otherwise.
     """
 
     choice: str | None = None
     interval: tuple[float, float] | None = None
     request: Request | None = None
+    evidence: tuple[float, float] | None = None
     note: str = ""
 
 
 def read_reply(reply: str, options: Mapping[str, str], tools: Sequence[str]) -> Spoken:
     """Read a reply under the contract "saccade": its last closed `<answer>` or `<action>` tag after
-    the thinking counts.
+    the thinking counts, and beside it its last closed `<evidence>` tag there.
 
     Args:
         reply: any text at all.
         options: letter -> text; empty where the answer is a stretch of film.
         tools: those that may be asked for.
     """
+    return replace(_read_tag(reply, options, tools), evidence=read_evidence(reply))
+
+
+def read_evidence(reply: str) -> tuple[float, float] | None:
+    """The stretch in the last closed `<evidence>` tag after the thinking, (start, end) [s], as
+    tolerantly as `read_stretch`; None where there is none, or the last is none.
+
+    Args:
+        reply: any text at all.
+    """
+    found = _EVIDENCE.findall(reply.rpartition("</think>")[2])
+    return read_stretch(found[-1]) if found else None
+
+
+def _read_tag(reply: str, options: Mapping[str, str], tools: Sequence[str]) -> Spoken:
     spoken = find_tag(reply)
     if spoken is None:
         what = "was empty" if not reply.strip() else "had no <action> or <answer> tag"

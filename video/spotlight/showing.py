@@ -12,69 +12,101 @@ from video.spotlight.config import SpotlightConfig
 from video.spotlight.looks import Box
 from video.spotlight.pictures import cut_out, draw_stamp, fit_size, resize
 
+Pictures = tuple[tuple[np.ndarray, ...], tuple[float, ...]]
+"""Pictures, each uint8 (H, W, 3) with memory of its own, and when each is first shown [s]."""
+Size = tuple[int, int]
+"""(height, width) [px]."""
+
 
 class Screen:
     """Shows frames of a film at the size the configuration sets, and parts of frames enlarged.
 
-    Frames are scaled down where they are decoded; only for parts of frames is the film opened at
-    its own size too.
+    Frames are scaled down where they are decoded, so the film is opened once at each size that is
+    shown, and at its own for parts of frames.
 
     Attributes:
-        film: the film at the size at which it is shown.
+        film: the film at the size of the scan.
 
     Args:
         open_film: opens the film at a size (height, width) [px]; None is its own.
-        config: sets the largest size, and whether times are drawn in.
+        config: sets the largest sizes, and whether times are drawn in.
 
     Raises:
         VideoError: where the film cannot be opened.
     """
 
     def __init__(
-        self, open_film: Callable[[tuple[int, int] | None], FrameSource], config: SpotlightConfig
+        self, open_film: Callable[[Size | None], FrameSource], config: SpotlightConfig
     ) -> None:
-        self._full = self.film = open_film(None)
-        self._limits = config.picture_limits(self._full.duration_seconds)
+        self._full = open_film(None)
+        self._opened = {(self._full.height, self._full.width): self._full}
+        self._scan_limits = config.picture_limits(self._full.duration_seconds)
+        self._look_limits = config.look_limits(self._full.duration_seconds)
         self._stamps = config.draw_timestamps
-        size = fit_size(self._full.height, self._full.width, *self._limits)
-        if size != (self._full.height, self._full.width):
-            self.film = open_film(size)
+        self.film = self._open(open_film, self._scan_limits)
+        self._closer = self._open(open_film, self._look_limits)
 
-    def show(
-        self, indices: Sequence[int], box_xyxy_norm: Box | None = None
-    ) -> tuple[tuple[np.ndarray, ...], tuple[float, ...]]:
-        """Frames, or the same part of each.
+    def show(self, indices: Sequence[int]) -> Pictures:
+        """Frames at the size of the scan.
+
+        Args:
+            indices: which frames, in [0, num_frames).
+
+        Raises:
+            VideoError: where a frame cannot be read.
+        """
+        return self._show(self.film, indices, lambda picture: _fit(picture, self._scan_limits))
+
+    def show_closer(self, indices: Sequence[int], box_xyxy_norm: Box | None = None) -> Pictures:
+        """Frames at the size of what is shown after the scan, or the same part of each.
 
         Args:
             indices: which frames, in [0, num_frames).
             box_xyxy_norm: the part; None for the whole.
 
-        Returns:
-            Pictures, each uint8 (H, W, 3) with memory of its own, and when each is first shown [s].
-
         Raises:
             VideoError: where a frame cannot be read.
         """
+        height, width = limits = self._look_limits
+        if box_xyxy_norm is None:
+            return self._show(self._closer, indices, lambda picture: _fit(picture, limits))
+        return self._show(
+            self._full,
+            indices,
+            lambda picture: cut_out(picture, box_xyxy_norm, max_height=height, max_width=width),
+        )
+
+    def close(self) -> None:
+        """Close what is open, where it can be closed."""
+        for source in self._opened.values():
+            close = getattr(source, "close", None)
+            if close is not None:
+                close()
+
+    def _open(self, open_film: Callable[[Size | None], FrameSource], limits: Size) -> FrameSource:
+        """The film at the size that fits; one of the same size is opened once."""
+        size = fit_size(self._full.height, self._full.width, *limits)
+        if size not in self._opened:
+            self._opened[size] = open_film(size)
+        return self._opened[size]
+
+    def _show(
+        self,
+        source: FrameSource,
+        indices: Sequence[int],
+        prepare: Callable[[np.ndarray], np.ndarray],
+    ) -> Pictures:
         if not indices:
             return (), ()
-        source = self.film if box_xyxy_norm is None else self._full
         batch = source.frames(list(indices))
-        pictures = tuple(self._fit(picture, box_xyxy_norm) for picture in batch.data)
+        pictures = tuple(prepare(picture) for picture in batch.data)
         seconds = tuple(float(at) for at in batch.pts_seconds)
         if self._stamps:
             for picture, at in zip(pictures, seconds, strict=True):
                 draw_stamp(picture, format_clock(at))
         return pictures, seconds
 
-    def close(self) -> None:
-        """Close what is open, where it can be closed."""
-        for source in {id(s): s for s in (self.film, self._full)}.values():
-            close = getattr(source, "close", None)
-            if close is not None:
-                close()
 
-    def _fit(self, picture: np.ndarray, box_xyxy_norm: Box | None) -> np.ndarray:
-        height, width = self._limits
-        if box_xyxy_norm is not None:
-            return cut_out(picture, box_xyxy_norm, max_height=height, max_width=width)
-        return resize(picture, *fit_size(picture.shape[0], picture.shape[1], height, width))
+def _fit(picture: np.ndarray, limits: Size) -> np.ndarray:
+    """The picture, scaled down to fit; a source need not have the size that was asked for."""
+    return resize(picture, *fit_size(picture.shape[0], picture.shape[1], *limits))

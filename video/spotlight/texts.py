@@ -24,9 +24,12 @@ def escape(text: str) -> str:
     return text.replace(IMAGE, "[image]").encode(errors="replace").decode()
 
 
-def answer_form(question: VideoQuestion) -> str:
-    """How to answer."""
-    return "<answer>LETTER</answer>" if question.options else "<answer>START to END</answer>"
+def answer_form(question: VideoQuestion, config: SpotlightConfig) -> str:
+    """How to answer, and to name the evidence where that is asked for."""
+    if not question.options:
+        return "<answer>START to END</answer>"
+    evidence = "<evidence>START to END</evidence>" if config.ask_evidence else ""
+    return f"<answer>LETTER</answer>{evidence}"
 
 
 def instructions(question: VideoQuestion, film: FrameSource, config: SpotlightConfig) -> str:
@@ -37,9 +40,11 @@ def instructions(question: VideoQuestion, film: FrameSource, config: SpotlightCo
         f"You are asked about a film that lasts {format_clock(film.duration_seconds)} "
         f"({film.num_frames} frames, {film.average_fps:.6g} a second); you see frames of it."
     )
-    answering = f"the answer, as {answer_form(question)}"
+    answering = f"the answer, as {answer_form(question, config)}"
     if not question.options:
         answering += " (the stretch that is asked for, in seconds or MM:SS)"
+    elif config.ask_evidence:
+        answering += " (the evidence is the stretch that shows it, in seconds or MM:SS)"
     if config.scan_only:
         return f"{opening} Think inside <think></think>, then give {answering}."
     return (
@@ -74,8 +79,9 @@ def first_text(
         return "\n".join([instructions(question, film, config), *asked, frames])
     asked[0] = f"Question: {asked[0]}"
     if config.brief:
+        form = [f"Answer as {answer_form(question, config)}"] if config.ask_evidence else []
         length = f"{film.num_frames} frames, {format_clock(film.duration_seconds)}"
-        return "\n".join([*asked, length, frames, turn])
+        return "\n".join([*asked, *form, length, frames, turn])
     scan = "Frames of a first scan, spread evenly over the film:"
     return "\n".join([instructions(question, film, config), *asked, scan, frames, turn])
 
@@ -190,14 +196,14 @@ def turn_text(situation: Situation) -> str:
     if left is not None and not config.scan_only:
         parts.append(f"Frames left: {left}.")
     if situation.turns_left == 1 or left == 0:
-        due = f"Answer now: {answer_form(situation.question)}."
+        due = f"Answer now: {answer_form(situation.question, config)}."
         parts.append("Answer now." if config.brief else due)
     return " ".join(parts)
 
 
 def legal_text(question: VideoQuestion, config: SpotlightConfig) -> str:
     """What a reply may be, in a sentence."""
-    answer = answer_form(question)
+    answer = answer_form(question, config)
     if config.scan_only:
         return f"Legal: {answer}."
     forms = [TOOL_FORMS[tool].form for tool in config.tools]

@@ -7,7 +7,8 @@ At the reset and after every step:
   `gold_intervals`: right stretches [s]. `question_kind`, `question_id`, `video`, `groups`.
 - `kind`: "reset", "answer", "look", "time" or "invalid". `choice`: letter answered, or None;
   `predicted_interval`: stretch answered [s], or None; `tiou`: its largest temporal overlap with a
-  right one, or None.
+  right one, or None. `evidence_interval`: stretch named as evidence beside whatever else was said
+  [s]; None where none was given that lies in the film.
 - `tool`: what was asked for, or None. `request`: `start_frame` and `end_frame` of it, and what else
   there is to it (`start_seconds`, `end_seconds`, `segment`, `time`, `seconds`, `box_xyxy_norm`), or
   None. `time_answer`: the frame number that a time query was told, or None.
@@ -95,6 +96,7 @@ class Step:
         kind: "reset", "answer", "look", "time" or "invalid".
         choice: letter answered, or None.
         interval: stretch answered [s], or None.
+        evidence_interval: stretch named as evidence [s], or None.
         look: what was asked for and met, or None.
         shown: what came of it.
         gained: whether its frames hit evidence for the first time.
@@ -104,6 +106,7 @@ class Step:
     kind: str
     choice: str | None = None
     interval: tuple[float, float] | None = None
+    evidence_interval: tuple[float, float] | None = None
     look: Look | None = None
     shown: Shown = Shown()
     gained: bool = False
@@ -126,8 +129,9 @@ def make_truth(
         **_about_question(question),
         "kind": step.kind,
         "choice": step.choice,
-        "predicted_interval": None if step.interval is None else list(step.interval),
+        "predicted_interval": _listed(step.interval),
         "tiou": best_overlap(step.interval, question.intervals),
+        "evidence_interval": _listed(step.evidence_interval),
         "tool": None if look is None else look.tool,
         "request": None if look is None else _request(look, film),
         "time_answer": shown.told,
@@ -177,6 +181,10 @@ def _about_question(question: VideoQuestion) -> dict[str, Any]:
 def _request(look: Look, film: FrameSource) -> dict[str, object]:
     start, end = look.frame_range
     return {"start_frame": start, "end_frame": end, **look.details}
+
+
+def _listed(stretch: tuple[float, float] | None) -> list[float] | None:
+    return None if stretch is None else list(stretch)
 
 
 def _pair(interval: Interval) -> list[float]:

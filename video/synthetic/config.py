@@ -189,7 +189,7 @@ class FilmConfig:
 
 
 def nursery_film_config(
-    seconds: float = 128.0, *, height: int = 56, width: int = 84, timed: bool = False
+    seconds: float = 64.0, *, height: int = 56, width: int = 84, timed: bool = False
 ) -> FilmConfig:
     """Films for models of a few million weights.
 
