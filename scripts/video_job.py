@@ -32,7 +32,15 @@ from video.spotlight.opening import make_question_set
 from video.spotlight.sources import QuestionSet
 from video.spotlight.texts import instructions
 
-NOT_OF_THE_PROMPT = ("data_dir", "benchmark", "split", "film", "num_films", "max_reply_chars")
+NOT_OF_THE_PROMPT = (
+    "data_dir",
+    "benchmark",
+    "split",
+    "allow_links",
+    "film",
+    "num_films",
+    "max_reply_chars",
+)
 """Settings that say which films, or how they are decoded, and not how a question is asked."""
 NUM_LISTED = 20
 """How many films that cannot be read are listed; the rest is counted."""

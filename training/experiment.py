@@ -20,6 +20,7 @@ from policies.interface import Policy
 from policies.scripted import ExpertPolicy, RandomPolicy
 from policies.tiny import TinyConfig, check_tiny_config
 from training.agent import Agent, EngineConfig, make_tiny_agent
+from training.annotations import annotations_needed
 from training.budget_study import MakeVariant
 from training.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from training.checks import check_at_least
@@ -93,7 +94,8 @@ class Experiment:
             budget.
 
     Raises:
-        ValueError: for a study of frame budgets without `make_variant`.
+        ValueError: for a study of frame budgets without `make_variant`, or a reward that lacks its
+            scorer.
     """
 
     def __init__(
@@ -106,13 +108,20 @@ class Experiment:
         mirror: WandbMirror,
         make_variant: MakeVariant | None = None,
     ) -> None:
+        self._scorer = config.annotations.make_scorer(annotations_needed(config.reward))
         self.config, self.run, self._mirror = config, run, mirror
         self._make_env = make_env
         self._pool = LocalPool(make_env, config.num_envs)
         self._reporter = Reporter(run, title=title, num_films=config.num_films, rows=ROWS)
         self._stop = StopRequest()
         self._held_out = HeldOut(
-            config, self._pool, self._reporter, run, stop=self._stop, make_variant=make_variant
+            config,
+            self._pool,
+            self._reporter,
+            run,
+            stop=self._stop,
+            make_variant=make_variant,
+            scorer=self._scorer,
         )
 
     def train(self) -> None:
@@ -175,6 +184,7 @@ class Experiment:
                     run_seed=self.config.seed,
                     on_step=self._on_step("grpo", agent, learner, config.num_steps, bar),
                     reference=reference,
+                    scorer=self._scorer,
                 )
         self._save_model("grpo", agent)
         self._held_out.evaluate("grpo", lambda: self._greedy(agent))

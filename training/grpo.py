@@ -17,7 +17,7 @@ from policies.interface import Sample
 from policies.vlm import VLMPolicy
 from training.advantages import SCALES, has_signal, most_varied, spread_over_tokens, turn_advantages
 from training.agent import Agent
-from training.annotations import AnnotationTools, annotate, annotations_needed
+from training.annotations import AnnotationTools, SemanticScorer, annotate, annotations_needed
 from training.checks import check_at_least, check_share
 from training.episode import Episode
 from training.learner import Learner
@@ -116,6 +116,7 @@ def reinforce(
     run_seed: int,
     on_step: OnStep,
     reference: nn.Module | None = None,
+    scorer: SemanticScorer | None = None,
 ) -> None:
     """Train by reinforcement from `first_step` up to `config.num_steps`.
 
@@ -132,11 +133,13 @@ def reinforce(
         run_seed: decides the sampling noise.
         on_step: called after every step with the number of steps taken and the step's metrics.
         reference: frozen model that the KL is measured to; needed when `loss.kl_weight` is not 0.
+        scorer: compares thoughts with pictures; needed when the reward does.
     """
     policy = agent.policy(temperature=config.temperature)
     tools = AnnotationTools(
         greedy_policy=agent.policy(temperature=0.0),
         sampling_policy=policy,
+        scorer=scorer,
         sampling_seed=run_seed,
     )
     for step in range(first_step, config.num_steps):

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 from policies.interface import Policy
 from policies.scripted import ConstantPolicy, RandomPolicy
 from policies.vlm import VLMPolicy
-from training.annotations import AnnotationTools, annotate, annotations_needed
+from training.annotations import (
+    AnnotationConfig,
+    AnnotationTools,
+    SemanticScorer,
+    annotate,
+    annotations_needed,
+)
 from training.avr_metrics import Row
 from training.budget_study import BudgetStudy, BudgetStudyConfig, MakeVariant
 from training.checks import check_at_least
@@ -33,6 +39,7 @@ class HeldOutConfig:
         seed: decides the model's first weights and the sampling noise.
         num_envs: episodes in flight at once, at least 1.
         reward: what reinforcement rewards; the evaluation reports the same sum.
+        annotations: what the reward's annotations are made with.
         evaluation: on which held-out worlds, and how many.
         budget_study: frame budgets to measure the cold start and the reinforced policy at.
         rows: which policies to evaluate, of `ROWS`.
@@ -43,6 +50,7 @@ class HeldOutConfig:
     seed: int = 0
     num_envs: int = 64
     reward: RewardConfig = field(default_factory=RewardConfig)
+    annotations: AnnotationConfig = field(default_factory=AnnotationConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     budget_study: BudgetStudyConfig = field(default_factory=BudgetStudyConfig)
     rows: list[str] = field(default_factory=lambda: list(ROWS))
@@ -57,6 +65,7 @@ class HeldOutConfig:
             raise ValueError(f"rows has {unknown[0]!r}; legal: {', '.join(ROWS)}")
         for part in (self.reward, self.evaluation, self.budget_study):
             part.check()
+        self.annotations.check(annotations_needed(self.reward))
 
 
 class HeldOut:
@@ -70,6 +79,7 @@ class HeldOut:
         stop: asked after each row, and after each frame budget of a study.
         make_variant: makes environments of other frame budgets; None where there are no frames to
             budget.
+        scorer: what the annotation semantic_cosine is made with; None where no reward reads it.
 
     Raises:
         ValueError: for a study of frame budgets without `make_variant`.
@@ -84,9 +94,10 @@ class HeldOut:
         *,
         stop: StopRequest,
         make_variant: MakeVariant | None = None,
+        scorer: SemanticScorer | None = None,
     ) -> None:
         self._config, self._pool, self._reporter = config, pool, reporter
-        self._run, self._stop = run, stop
+        self._run, self._stop, self._scorer = run, stop, scorer
         self._study = self._make_study(make_variant)
 
     def evaluate(self, row: str, make_policy: Callable[[], Policy]) -> None:
@@ -148,7 +159,12 @@ class HeldOut:
         names, seed = annotations_needed(self._config.reward), self._config.seed
         if names and not isinstance(policy, VLMPolicy):
             return None
-        tools = AnnotationTools(greedy_policy=policy, sampling_policy=policy, sampling_seed=seed)
+        tools = AnnotationTools(
+            greedy_policy=policy,
+            sampling_policy=policy,
+            scorer=self._scorer,
+            sampling_seed=seed,
+        )
         annotate(episodes, names, tools)
         return self._config.reward
 

@@ -36,6 +36,7 @@ register_schemas()
 NEEDED = {
     "compare": ["first=a", "second=b"],
     "policy=model": ["policy.path=somewhere"],
+    "reward=video/video_rft": ["annotations.semantic_scorer=tests.training.toy_scorer:make_scorer"],
     "policy=openai": ["policy.base_url=http://127.0.0.1:8000/v1", "policy.model=any"],
 }
 GROUPS = {

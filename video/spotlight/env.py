@@ -195,9 +195,7 @@ class SpotlightEnv(gymnasium.Env[dict[str, Any], str]):
         except VideoError as error:
             is_silent = self._rules.contract == "frame_thinker"
             note = f"These frames cannot be read ({error.problem}); ask for others."
-            void = Decision(
-                kind="invalid", evidence=decision.evidence, note=note, ends=is_silent
-            )
+            void = Decision(kind="invalid", evidence=decision.evidence, note=note, ends=is_silent)
             return void, Shown(), ()
         self._asked.add((look.tool, look.numbers))
         self._last_pictures = pictures or self._last_pictures
