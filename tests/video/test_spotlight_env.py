@@ -343,3 +343,23 @@ def test_a_sheet_of_the_last_pictures_is_rendered():
     sheet = started().render()
     assert sheet.shape == (90, 120, 3), "8 pictures of 30 x 40 in three rows"
     assert sheet.dtype == np.uint8
+
+
+def test_a_grid_shows_all_frames_of_a_turn_in_one_picture():
+    apart = make_env(frames_per_look=3, scan_frames=5)
+    grid = make_env(frames_per_look=3, scan_frames=5, grid_columns=4)
+    alone, _ = apart.reset(seed=1)
+    together, _ = grid.reset(seed=1)
+    height, width = alone["images"][0].shape[:2]
+    [sheet] = together["images"]
+    assert sheet.shape == (2 * height, 4 * width, 3)
+    for place, picture in enumerate(alone["images"]):
+        row, column = divmod(place, 4)
+        top, left = row * height, column * width
+        np.testing.assert_array_equal(sheet[top : top + height, left : left + width], picture)
+    assert together["text"].count("<image>") == 1
+    look = "<action>choose frames between 0 and 60</action>"
+    obs, *_ = grid.step(look)
+    assert obs["images"][0].shape == (height, 3 * width, 3), "a single row is no wider"
+    assert grid.observation_space.contains(obs)
+    assert grid.observation_space.contains(together)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -50,6 +51,8 @@ class SpotlightConfig:
         segment_frames: frames of a segment (Video-CoM: 16), at least 1.
         frame_names: what frames are called: "numbers" (of the film), or "shown" (their places among
             all frames shown so far, 1 for the first; for models that do not copy long numbers).
+        grid_columns: where above 0, all frames of a turn stand in one picture, in rows of this many
+            (an image grid, arXiv 2403.18406); 0 gives each frame a picture of its own.
         show_times: whether the time stands beside each frame's number in the text.
         draw_timestamps: whether the time is drawn into each picture.
         subtitles: whether subtitles of what is shown are put into the text.
@@ -112,6 +115,7 @@ class SpotlightConfig:
     segment_max_seconds: float = 30.0
     segment_frames: int = 16
     frame_names: str = "numbers"
+    grid_columns: int = 0
     show_times: bool = True
     draw_timestamps: bool = False
     subtitles: bool = False
@@ -171,9 +175,12 @@ class SpotlightConfig:
 
     def largest_picture(self) -> tuple[int, int]:
         """Largest height and width [px] of any picture of any film."""
-        heights = (self.max_height, self.max_height_long, self.look_max_height or 0)
-        widths = (self.max_width, self.max_width_long, self.look_max_width or 0)
-        return max(heights), max(widths)
+        height = max(self.max_height, self.max_height_long, self.look_max_height or 0)
+        width = max(self.max_width, self.max_width_long, self.look_max_width or 0)
+        if not self.grid_columns:
+            return height, width
+        columns = min(self.grid_columns, self.max_frames())
+        return height * math.ceil(self.max_frames() / columns), width * columns
 
     def num_turns(self) -> int:
         """Replies that an episode admits."""
@@ -181,6 +188,10 @@ class SpotlightConfig:
 
     def max_images(self) -> int:
         """Most pictures that one turn can show."""
+        return 1 if self.grid_columns else self.max_frames()
+
+    def max_frames(self) -> int:
+        """Most frames that one turn can show."""
         shown = [self.scan_frames, self.scan_frames_long, self.frame_budget or 1]
         shown += self.frame_budgets
         per_tool = {

@@ -56,6 +56,7 @@ def _check_ranges(config: SpotlightConfig, prefix: str) -> None:
         **dict.fromkeys(("frames_per_look", "frames_per_look_long"), (1, 4096)),
         "scan_fps": (0.0, 1000.0),
         "scan_only_share": (0.0, 1.0),
+        "grid_columns": (0, 64),
         "long_seconds": (0.0, 1e9),
         **dict.fromkeys(("max_height", "max_height_long"), (28, 4096)),
         **dict.fromkeys(("max_width", "max_width_long"), (28, 4096)),

@@ -90,9 +90,11 @@ def draw_stamp(picture: np.ndarray, text: str) -> None:
     picture[-plate.shape[0] :, : plate.shape[1]] = 255 * plate[..., None]
 
 
-def make_sheet(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """Pictures side by side in rows, as square a sheet as may be, uint8 (H, W, 3)."""
-    columns = math.ceil(math.sqrt(len(pictures)))
+def make_sheet(pictures: Sequence[np.ndarray], columns: int | None = None) -> np.ndarray:
+    """Pictures side by side in rows of so many, uint8 (H, W, 3); None for as square a sheet as may
+    be. A single row is as wide as its pictures.
+    """
+    columns = min(columns or math.ceil(math.sqrt(len(pictures))), len(pictures))
     height = max(picture.shape[0] for picture in pictures)
     width = max(picture.shape[1] for picture in pictures)
     sheet = np.zeros((math.ceil(len(pictures) / columns) * height, columns * width, 3), np.uint8)

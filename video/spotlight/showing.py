@@ -10,10 +10,11 @@ from video.frames import FrameSource
 from video.spotlight.clock import format_clock
 from video.spotlight.config import SpotlightConfig
 from video.spotlight.looks import Box
-from video.spotlight.pictures import cut_out, draw_stamp, fit_size, resize
+from video.spotlight.pictures import cut_out, draw_stamp, fit_size, make_sheet, resize
 
 Pictures = tuple[tuple[np.ndarray, ...], tuple[float, ...]]
-"""Pictures, each uint8 (H, W, 3) with memory of its own, and when each is first shown [s]."""
+"""Pictures, each uint8 (H, W, 3) with memory of its own: one a frame, or one grid of all; and when
+each frame is first shown [s]."""
 Size = tuple[int, int]
 """(height, width) [px]."""
 
@@ -42,7 +43,7 @@ class Screen:
         self._opened = {(self._full.height, self._full.width): self._full}
         self._scan_limits = config.picture_limits(self._full.duration_seconds)
         self._look_limits = config.look_limits(self._full.duration_seconds)
-        self._stamps = config.draw_timestamps
+        self._stamps, self._grid_columns = config.draw_timestamps, config.grid_columns
         self.film = self._open(open_film, self._scan_limits)
         self._closer = self._open(open_film, self._look_limits)
 
@@ -104,6 +105,8 @@ class Screen:
         if self._stamps:
             for picture, at in zip(pictures, seconds, strict=True):
                 draw_stamp(picture, format_clock(at))
+        if self._grid_columns:
+            pictures = (make_sheet(pictures, self._grid_columns),)
         return pictures, seconds
 
 

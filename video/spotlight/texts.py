@@ -141,11 +141,14 @@ def look_text(
     """
     box = shown.box_xyxy_norm
     part = "" if box is None else " part " + " ".join(f"{share:g}" for share in box)
-    lines = []
     names = names_of(shown.frames, config.frame_names, num_before=num_before)
-    for name, at in zip(names, shown.seconds, strict=True):
-        time = f" [{format_clock(at)}]" if config.show_times else ""
-        lines.append(f"frame {name}{time}{part}: {IMAGE}")
+    if config.show_times:
+        pairs = zip(names, shown.seconds, strict=True)
+        names = [f"{name} [{format_clock(at)}]" for name, at in pairs]
+    if config.grid_columns and names:
+        lines = [f"frames {', '.join(names)}{part}: {IMAGE}"]
+    else:
+        lines = [f"frame {name}{part}: {IMAGE}" for name in names]
     if config.subtitles:
         lines += caption_lines(
             captions,
