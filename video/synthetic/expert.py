@@ -124,6 +124,7 @@ class SpotlightExpert:
             visit_frames=visit,
             hold_frames=visit - max(1, round(APPROACH_SHARE * visit)),
             look_frames=self.look_frames,
+            num_places=config.num_places,
             facts={frame: frame_facts(film, frame) for frame in shown},
             told=tuple(told),
             heard=self._heard(history),

@@ -23,6 +23,7 @@ class Known:
         visit_frames, hold_frames: how long a visitor is in the picture, and carries what it takes
             away. The same in all films of a kind.
         look_frames: frames that one look shows.
+        num_places: on the shelf.
         facts: frame -> what it shows, of the frames shown, ascending.
         told: frame numbers that times were said to be.
         heard: lines that were said.
@@ -33,6 +34,7 @@ class Known:
     visit_frames: int
     hold_frames: int
     look_frames: int
+    num_places: int
     facts: Mapping[int, Facts] = field(default_factory=dict)
     told: tuple[int, ...] = ()
     heard: tuple[str, ...] = ()

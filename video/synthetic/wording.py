@@ -10,6 +10,8 @@ from video.synthetic.knowledge import Facts, Known, change_side, neighbor_of, pl
 from video.synthetic.solving import Asks, Step
 from video.synthetic.vocabulary import clock
 
+MOST_LISTED = 3
+"""Places on a shelf whose things are all named in brief."""
 Namer = Callable[[int], str]
 """Frame -> what it is called."""
 
@@ -54,16 +56,30 @@ def _card_words(kind: str, asks: Asks, facts: Facts) -> str:
 
 
 def _change_words(asks: Asks, known: Known, facts: Facts, *, brief: bool) -> str:
-    """Whether a thing stands, is carried, or is not there."""
+    """Whether a thing stands, is carried, or is not there; in brief, all that is to be seen."""
+    if brief and known.num_places <= MOST_LISTED:
+        return _scene_words(known, facts)
     if touched(facts) == asks["thing"] and "attribute" in asks:
         visitor = str(facts["visitor"][asks["attribute"]])
-        return f"held by {visitor}" if brief else f"carried by the {visitor} visitor"
+        return visitor if brief else f"carried by the {visitor} visitor"
     if asks["event"] == "move":
         side = change_side(known, "move", asks["thing"])(facts)
         return "first place" if side == "before" else "other place"
-    state = "there" if place_of(facts, asks["thing"]) is not None else "gone"
-    # A small model learns colours from every visitor that it is told of.
-    return state + (_visitor_words(asks, facts) if brief else "")
+    return "there" if place_of(facts, asks["thing"]) is not None else "gone"
+
+
+def _scene_words(known: Known, facts: Facts) -> str:
+    """The colour at each place, and who is there with what. A small model learns to see from words
+    that say what is where, and to reason from words that it has said.
+    """
+    standing = {thing["place"]: str(thing["color"]) for thing in facts["standing"]}
+    words = [standing.get(place, "none") for place in range(known.num_places)]
+    visitor = facts["visitor"]
+    if visitor is None:
+        return " ".join([*words, "nobody"])
+    carried = touched(facts)
+    holds = [] if carried in (None, LAMP) else ["has", str(carried).split()[0]]
+    return " ".join([*words, str(visitor["color"]), *holds])
 
 
 def _neighbor_words(asks: Asks, facts: Facts) -> str:
