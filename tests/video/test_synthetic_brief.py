@@ -1,0 +1,37 @@
+"""The few words for very small models: what is where in each frame, then what follows."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from video.spotlight.tools import uniform_indices
+from video.synthetic.checks import Turn
+from video.synthetic.config import nursery_film_config
+from video.synthetic.expert import make_expert
+from video.synthetic.facts import frame_facts
+from video.synthetic.film import draw_film
+from video.synthetic.questions import draw_questions
+
+STATEMENT = re.compile(r"(\d+) (\w+) (\w+) (\w+) (\w+)(?: has (\w+))?\.")
+
+
+def test_every_frame_is_described_as_it_is() -> None:
+    described = carrying = 0
+    for seed in range(12):
+        film = draw_film(nursery_film_config(), seed)
+        [question] = draw_questions(film, np.random.default_rng(seed), num=1)
+        expert = make_expert(question, film, look_frames=3, max_turns=5, brief=True)
+        reply = expert.reply([Turn(frames=tuple(uniform_indices(film.num_frames, 30)))])
+        for number, *places, visitor, carried in STATEMENT.findall(reply):
+            facts = frame_facts(film, int(number))
+            standing = {thing["place"]: thing["color"] for thing in facts["standing"]}
+            assert places == [standing.get(place, "none") for place in range(3)]
+            seen = facts["visitor"]
+            assert visitor == ("nobody" if seen is None else seen["color"])
+            assert carried == ("" if not (seen and seen["touches"]) else seen["touches"].split()[0])
+            described += 1
+            carrying += bool(carried)
+    assert described == 12 * 30
+    assert carrying > 3
