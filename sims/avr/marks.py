@@ -12,19 +12,8 @@ import numpy as np
 
 from sims.avr.sight import Sight
 from sims.avr.world import World
+from sims.glyphs import glyph
 
-DIGITS = {  # 3 x 5 pixels, row by row
-    "0": "111101101101111",
-    "1": "010110010010111",
-    "2": "111001111100111",
-    "3": "111001111001111",
-    "4": "101101111001001",
-    "5": "111100111001111",
-    "6": "111100111101111",
-    "7": "111001010010010",
-    "8": "111101111101111",
-    "9": "111101111001111",
-}
 MAX_MARK = 30
 """More than any world has handles."""
 MIN_PIXELS = 30
@@ -127,13 +116,10 @@ def _sums(
 @lru_cache(maxsize=256)
 def _plate(number: int, scale: int) -> np.ndarray:
     """A number, dark on white with a dark rim, uint8 (7 s, (4 d + 3) s, 3) for d digits."""
-    glyphs = [
-        np.array([int(bit) for bit in DIGITS[digit]], dtype=np.uint8).reshape(5, 3)
-        for digit in str(number)
-    ]
+    glyphs = [glyph(digit) for digit in str(number)]
     ink = np.zeros((7, 4 * len(glyphs) + 1), dtype=np.uint8)
-    for index, glyph in enumerate(glyphs):
-        ink[1:6, 4 * index + 1 : 4 * index + 4] = glyph
+    for index, digit in enumerate(glyphs):
+        ink[1:6, 4 * index + 1 : 4 * index + 4] = digit
     level = np.where(np.kron(ink, np.ones((scale, scale), dtype=np.uint8)), 20, 250)
     plate = np.pad(level, 1, constant_values=20)
     return np.repeat(plate[..., None], 3, axis=2).astype(np.uint8)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sims.glyphs import glyph
 from video.spotlight.clock import format_clock, mentions_time, parse_clock, parse_time
-from video.spotlight.pictures import SIGNS, cut_out, draw_stamp, fit_size, make_sheet
+from video.spotlight.pictures import cut_out, draw_stamp, fit_size, make_sheet
 from video.spotlight.tools import (
     cut_segments,
     evenly_chosen,
@@ -149,7 +150,7 @@ def test_a_stamp_is_white_on_black_in_the_lower_left_corner():
     draw_stamp(picture, "1:02")
     stamp = picture[-7:, :17]
     assert set(np.unique(stamp)) == {0, 255}
-    one = np.array(list(SIGNS["1"]), dtype=int).reshape(5, 3) * 255
+    one = glyph("1").astype(int) * 255
     assert (picture[-6:-1, 1:4, 0] == one).all()
     assert (picture[:-7] == 99).all()
     assert (picture[:, 17:] == 99).all()

@@ -8,20 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-SIGNS = {  # 3 x 5 pixels, row by row
-    "0": "111101101101111",
-    "1": "010110010010111",
-    "2": "111001111100111",
-    "3": "111001111001111",
-    "4": "101101111001001",
-    "5": "111100111001111",
-    "6": "111100111101111",
-    "7": "111001010010010",
-    "8": "111101111101111",
-    "9": "111101111001111",
-    ":": "000010000010000",
-    ".": "000000000000010",
-}
+from sims.glyphs import glyph
+
 STAMP_HEIGHT = 120
 """Time stamps grow by whole factors with the height of the picture, from this height [px]."""
 
@@ -82,7 +70,7 @@ def draw_stamp(picture: np.ndarray, text: str) -> None:
         text: of digits, colons and points; what does not fit is cut off.
     """
     scale = max(1, round(picture.shape[0] / STAMP_HEIGHT))
-    glyphs = [np.array(list(SIGNS[sign]), dtype=np.uint8).reshape(5, 3) for sign in text]
+    glyphs = [glyph(sign) for sign in text]
     narrow = np.hstack([np.pad(glyph, ((1, 1), (1, 0))) for glyph in glyphs])
     dot = np.ones((scale, scale), dtype=np.uint8)
     plate = np.kron(np.pad(narrow, ((0, 0), (0, 1))), dot).astype(np.uint8)
