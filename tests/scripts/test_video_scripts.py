@@ -113,6 +113,9 @@ def test_a_uniform_scan_of_every_question(films: Path, tmp_path: Path) -> None:
     ]
     right = [p["strict"] == p["answer"] for p in predictions if p["answer"] is not None]
     assert sum(right) / len(right) == pytest.approx(row["accuracy_strict"]["mean"])
+    asked = json.loads((tmp_path / "evaluate" / "asked.json").read_text())
+    assert len(asked["prompt_sha256"]) == 64
+    assert asked["settings"]["scan_only"] is True
 
 
 def test_turns_subtitles_and_a_comparison(films: Path, tmp_path: Path) -> None:

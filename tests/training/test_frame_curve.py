@@ -177,7 +177,10 @@ def test_better_is_higher_and_doubling_is_one_step() -> None:
 
 
 def test_one_point_is_a_chart_too() -> None:
-    ElementTree.fromstring(draw_frame_curve({"one": [point(8, 1.0, None)]}))
+    page = ElementTree.fromstring(draw_frame_curve({"one": [point(8, 1.0, None)]}))
+    dots = [one for one in page.iter("circle") if "hover" not in one.get("class", "")]
+    assert len(dots) == 1
+    assert not any("whisker" in one.get("class", "") for one in page.iter("path"))
 
 
 def test_what_cannot_be_drawn() -> None:
