@@ -212,7 +212,7 @@ def nursery_film_config(
         max_chapters=1,
         visit_seconds=1.5,
         mean_gap_seconds=4.0,
-        luggage_share=0.0,
+        luggage_share=0.5,
         colors=["red", "blue", "green", "yellow"],
         standing_shapes=["cube"],
         visitor_shapes=["sphere"],

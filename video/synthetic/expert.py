@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -53,8 +53,8 @@ class SpotlightExpert:
         look_frames: frames that one choice shows.
         max_turns: replies that the episode admits.
         frame_budget: most frames shown, those of the scan among them; None for no limit.
-        style: "best"; "wander", which says and answers the same but looks mostly at random; "scan",
-            which answers after the first scan.
+        style: "best"; "wander", which says and answers the same but mostly just goes through the
+            film from its start; "scan", which answers after the first scan.
         brief: few words, always of the same forms, and frames to look between taken from those
             that have been shown or told, so that they need only be copied.
         can_ask_times: whether it may ask for the frame number at a time.
@@ -270,18 +270,18 @@ class SpotlightExpert:
         return [(0, self.film.num_frames - 1), *looks]
 
     def _stray(self, look: Pair, known: Known, history: Sequence[Seen]) -> Pair:
-        """The look, or two other frames that have been shown, drawn by what has been seen."""
+        """The look, or the earliest stretch between two frames shown that was not looked into."""
         words = f"{self.question.question_id} {[turn.frames for turn in history]}"
         rng = np.random.default_rng(zlib.crc32(words.encode()))
         if history[-1].told is not None or rng.random() < PURPOSEFUL_SHARE:
             return look
         asked = self._asked(history)
-        free = [
+        free = (
             pair
-            for pair in combinations(known.facts, 2)
+            for pair in pairwise(known.facts)
             if pair[1] - pair[0] > self.look_frames and not _is_like_any(pair, asked)
-        ]
-        return free[int(rng.integers(len(free)))] if free else look
+        )
+        return next(free, look)
 
 
 def _is_like_any(pair: Pair, asked: Sequence[Pair]) -> bool:
