@@ -62,7 +62,8 @@ def test_the_classifier_finds_what_metadata_do_give_away() -> None:
 def test_metadata_are_told_in_steps() -> None:
     one = FilmMetadata(num_frames=1000, fps=10, size_bytes=10_000, modified_seconds=65.0)
     assert one.tokens() == ["frames 39", "fps 10", "size 53", "bit rate 38", "second 5"]
-    assert film_metadata(draw_film(nursery_film_config(128.0), 0)).tokens() == ["frames 36", "fps 4"]
+    film = draw_film(nursery_film_config(128.0), 0)
+    assert film_metadata(film).tokens() == ["frames 36", "fps 4"]
 
 
 def test_the_table_of_searches() -> None:
