@@ -234,11 +234,19 @@ def _act(policy: Policy, running: Sequence[_Running]) -> list[PolicyOutput | Non
 
 
 def _consult_expert(run: _Running, style: str) -> None:
-    """Hand the expert's reply over; an expert that breaks down fails its own episode alone."""
+    """Hand the expert's reply over; an expert that breaks down fails its own episode alone.
+
+    Raises:
+        ValueError: for a style that is none of the environment's `expert_styles`.
+    """
     if run.episode.failure is not None:
         return
+    world: Any = run.env.unwrapped
+    styles = getattr(world, "expert_styles", (style,))
+    if style not in styles:
+        raise ValueError(f"expert style {style!r} is unknown; legal: {', '.join(styles)}")
     try:
-        run.conversation.expert_reply = run.env.unwrapped.expert_reply(style)  # type: ignore[attr-defined]
+        run.conversation.expert_reply = world.expert_reply(style)
     except Exception as error:
         run.episode.failure = _failure("env", error)
 

@@ -20,7 +20,7 @@ from sims.avr.candidates import (
 )
 from sims.avr.config import AvrConfig
 from sims.avr.decision import Decision, read_decision
-from sims.avr.expert import expert_reply
+from sims.avr.expert import STYLES, expert_reply
 from sims.avr.foresight import Foresight
 from sims.avr.knowledge import Knowledge
 from sims.avr.marks import deal_marks, draw_marks
@@ -58,9 +58,11 @@ class AvrEnv(gymnasium.Env[dict[str, Any], str]):
         world: the world as it stands; private like `info["truth"]`, and so are the next two.
         sight: what the latest picture shows.
         knowledge: what has been seen, the belief, and the options on offer.
+        expert_styles: the ways in which its expert can act.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 2}  # noqa: RUF012
+    expert_styles = STYLES
 
     def __init__(
         self,

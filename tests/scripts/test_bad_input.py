@@ -77,7 +77,8 @@ def test_an_unknown_reward_term_in_a_file_of_ones_own(tmp_path: Path, capsys) ->
     (tmp_path / "reward" / "lucky.yaml").write_text("terms: {luck: {weight: 1}}\n")
     assert call("train", f"hydra.searchpath=[file://{tmp_path}]", "reward=lucky") == 2
     err = capsys.readouterr().err
-    assert "reward term 'luck' is unknown; legal: entropy_drop, expected_gain, final_answer" in err
+    assert "reward term 'luck' is unknown; legal: " in err
+    assert "final_answer" in err
 
 
 @pytest.fixture

@@ -44,7 +44,8 @@ def test_the_figures_are_written_with_their_unit(tmp_path, capsys):
         (["sims", "seconds=0"], "seconds is 0.0; it must be above 0"),
         (["sims", "seconds=nan"], "seconds is nan; it must be above 0"),
         (["sims", "rounds=0"], "rounds is 0; it must be 1 or more"),
-        (["sims", "minutes=1"], "minutes"),
+        (["video", "minutes=0"], "minutes is 0; it must be 1 or more"),
+        (["sims", "hours=1"], "hours"),
     ],
 )
 def test_bad_input_is_named(arguments, message, tmp_path, capsys):

@@ -240,8 +240,10 @@ class TestWords:
 
 
 def test_large_objects_take_their_own_colors() -> None:
-    config = nursery_config()
-    for task in draw_many(config, 20, seed=0):
+    config, rng = nursery_config(), np.random.default_rng(0)
+    types = [SCENE_TYPES["behind_large_object"]]
+    for _ in range(20):
+        task, _ = draw_task(config, types, rng, lambda task: True)
         covers = {body.thing.color for body in task.layout.bodies() if body.thing}
         assert covers
         assert covers <= set(config.large_colors)

@@ -208,9 +208,10 @@ def test_readers_work_in_other_processes(method):
         child.start()
     expected = find_expected("h264-mp4")
     assert np.array_equal(reader.frames([30]).data[0], expected[30])
-    for child in children:
+    for _ in children:
         assert queue.get() == expected[[5, 50]].tobytes()
-        child.join(20)
+    for child in children:
+        child.join(120)
         assert child.exitcode == 0
     assert np.array_equal(reader.frames([31]).data[0], expected[31])
 

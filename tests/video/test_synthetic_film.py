@@ -162,7 +162,7 @@ def test_too_much_for_the_time_is_an_error() -> None:
 
 def test_nursery_films_have_neither_cards_nor_lamp() -> None:
     film = draw_film(nursery_film_config(), 0)
-    assert (film.num_frames, len(film.chapters), film.subtitles) == (512, 1, ())
+    assert (film.num_frames, len(film.chapters), film.subtitles) == (256, 1, ())
     assert {event.kind for event in film.events} == {"pass", "take"}
     assert len(film.initial) == 3
 

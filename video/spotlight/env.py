@@ -21,6 +21,7 @@ from video.spotlight.sources import Expert, QuestionSet, SpotlightTask
 from video.spotlight.texts import first_text, look_text, text_after, turn_text
 from video.spotlight.truth import Shown, Step, Watched, best_overlap, make_truth
 
+EXPERT_STYLES = ("best", "wander", "scan")
 NUMBERS = 100_000_000
 """A reset without a seed draws one of this many tasks."""
 
@@ -60,7 +61,7 @@ class SpotlightEnv(gymnasium.Env[dict[str, Any], str]):
         self.render_mode = render_mode
         self._source = make_source(config, questions)
         if self._source.has_expert:  # an attribute only where there is one, as callers ask for it
-            self.expert_reply = self._expert_reply
+            self.expert_reply, self.expert_styles = self._expert_reply, EXPERT_STYLES
         images = ImagesSpace(
             *config.largest_picture(),
             max_images=config.max_images(),
