@@ -20,8 +20,8 @@ from video.spotlight.showing import Screen
 from video.spotlight.sources import Expert, QuestionSet, SpotlightTask
 from video.spotlight.texts import first_text, look_text, text_after, turn_text
 from video.spotlight.truth import Shown, Step, Watched, best_overlap, make_truth
+from video.synthetic.expert import STYLES
 
-EXPERT_STYLES = ("best", "wander", "scan")
 NUMBERS = 100_000_000
 """A reset without a seed draws one of this many tasks."""
 
@@ -61,7 +61,7 @@ class SpotlightEnv(gymnasium.Env[dict[str, Any], str]):
         self.render_mode = render_mode
         self._source = make_source(config, questions)
         if self._source.has_expert:  # an attribute only where there is one, as callers ask for it
-            self.expert_reply, self.expert_styles = self._expert_reply, EXPERT_STYLES
+            self.expert_reply, self.expert_styles = self._expert_reply, STYLES
         images = ImagesSpace(
             *config.largest_picture(),
             max_images=config.max_images(),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from video.sampling import SAMPLERS
+
 if TYPE_CHECKING:
     from video.spotlight.config import SpotlightConfig
 
@@ -12,7 +14,6 @@ TOOLS = ("choose_frames", "frame_number_at", "rewatch", "find_segment", "find_fr
 FRAME_THINKER_TOOLS = ("choose_frames", "frame_number_at")
 VERIFICATIONS = ("none", "repaired", "frame_thinker")
 FRAME_NAMES = ("numbers", "shown")
-SCAN_SAMPLERS = ("linspace", "vlmeval", "longvideobench", "video_holmes")
 READER_BACKENDS = ("pyav", "decord", "torchcodec")
 
 
@@ -30,7 +31,7 @@ def _check_names(config: SpotlightConfig, prefix: str) -> None:
         "contract": CONTRACTS,
         "verification": VERIFICATIONS,
         "reader_backend": READER_BACKENDS,
-        "scan_sampler": SCAN_SAMPLERS,
+        "scan_sampler": tuple(SAMPLERS),
         "frame_names": FRAME_NAMES,
     }
     for name, legal in choices.items():
