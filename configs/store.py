@@ -17,7 +17,7 @@ from configs.play_schema import PlayScript
 from configs.schemas import EvaluateScript, RecordScript, RolloutScript
 from policies.config import PolicyConfig
 from sims.avr.benchmark import AvrBenchmarkConfig
-from sims.config import AvrEnvConfig
+from sims.config import AvrEnvConfig, ManipulationEnvConfig
 from video.benchmarks.config import VideoBenchmarkConfig
 from video.spotlight.config import SpotlightEnvConfig
 
@@ -46,6 +46,7 @@ def register_schemas(config_name: str | None = None) -> None:
     store.store(group="benchmark", name="_avr_benchmark_schema", node=AvrBenchmarkConfig)
     store.store(group="benchmark", name="_video_benchmark_schema", node=VideoBenchmarkConfig)
     store.store(group="env", name="_avr_schema", node=AvrEnvConfig)
+    store.store(group="env", name="_manipulation_schema", node=ManipulationEnvConfig)
     store.store(group="env", name="_spotlight_schema", node=SpotlightEnvConfig)
     store.store(group="policy", name="_policy_schema", node=PolicyConfig)
     store.store(group="dataset", name="_trace_schema", node=TraceDatasetConfig)

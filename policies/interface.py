@@ -99,9 +99,9 @@ class Conversation:
             sample_index, turn, token) and of nothing else.
         observations: one per turn, oldest first.
         outputs: the replies given so far.
-        expert_reply: the reply of the environment's scripted expert for this turn. The privileged
-            channel: filled by the collector only for policies that declare `privileged = True`,
-                None for all others.
+        expert_reply: what the environment's scripted expert does at this turn: a reply, or an
+            action chunk, float32 (H, D) or (D,). The privileged channel: filled by the collector
+            only for policies that declare `privileged = True`, None for all others.
     """
 
     conversation_id: str
@@ -110,7 +110,7 @@ class Conversation:
     sampling_seed: int = 0
     observations: list[Observation] = field(default_factory=list)
     outputs: list[PolicyOutput] = field(default_factory=list)
-    expert_reply: str | None = None
+    expert_reply: str | np.ndarray | None = None
 
     @property
     def turn(self) -> int:

@@ -33,15 +33,18 @@ class ExpertPolicy:
         Raises:
             ValueError: where a conversation carries no expert reply.
         """
-        return [PolicyOutput(text=self._reply(conversation)) for conversation in conversations]
+        return [self._output(conversation) for conversation in conversations]
 
-    def _reply(self, conversation: Conversation) -> str:
-        if conversation.expert_reply is None:
+    def _output(self, conversation: Conversation) -> PolicyOutput:
+        reply = conversation.expert_reply
+        if reply is None:
             raise ValueError(
                 f"conversation {conversation.conversation_id!r} has no expert_reply: the "
                 "environment has no expert, or the collector did not pass its reply on"
             )
-        return conversation.expert_reply
+        if isinstance(reply, str):
+            return PolicyOutput(text=reply)
+        return PolicyOutput(action=np.atleast_2d(np.asarray(reply, dtype=np.float32)))
 
 
 TIME = re.compile(r"\[(\d+:\d\d(?::\d\d)?(?:\.\d+)?)\]")

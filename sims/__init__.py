@@ -9,6 +9,7 @@ from gymnasium.envs.registration import register  # noqa: E402
 
 from sims.config import EnvConfig  # noqa: E402
 from sims.conformance import check_environment  # noqa: E402
+from sims.manipulation.config import TASKS  # noqa: E402
 
 __all__ = ["check_environment", "make_env"]
 
@@ -17,6 +18,13 @@ for _kind in ("occlusion", "stack", "composite"):
         id=f"AVR/{_kind.title()}-v0",
         entry_point="sims.avr.env:AvrEnv",
         kwargs={"scene_kind": _kind},
+    )
+
+for _task in TASKS:
+    register(
+        id=f"Manipulation/{_task.title().replace('_', '')}-v0",
+        entry_point="sims.manipulation.env:ManipulationEnv",
+        kwargs={"task": _task},
     )
 
 

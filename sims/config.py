@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sims.avr.config import AvrConfig
+from sims.manipulation.config import ManipulationConfig
 
 
 @dataclass(kw_only=True)
@@ -36,6 +37,27 @@ class AvrEnvConfig(EnvConfig):
     """
 
     config: AvrConfig = field(default_factory=AvrConfig)
+
+    def kwargs(self) -> dict[str, Any]:
+        """The configuration."""
+        return {"config": self.config}
+
+    def check(self) -> None:
+        """Raise `ValueError` naming the first field that is out of range."""
+        self.config.check("env.config.")
+
+
+@dataclass(kw_only=True)
+class ManipulationEnvConfig(EnvConfig):
+    """A manipulation environment.
+
+    Attributes:
+        id: its Gymnasium id, such as "Manipulation/Push-v0".
+        config: robot, control, cameras and what varies.
+    """
+
+    id: str = "Manipulation/Reach-v0"
+    config: ManipulationConfig = field(default_factory=ManipulationConfig)
 
     def kwargs(self) -> dict[str, Any]:
         """The configuration."""

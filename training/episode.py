@@ -77,10 +77,12 @@ class EpisodeTruth:
     Attributes:
         initial: the `truth` of the reset's info.
         turns: the `truth` of every step's info, one per turn.
+        last_states: where a simulation broke down, its last sound states, oldest first.
     """
 
     initial: dict[str, Any] = field(default_factory=dict)
     turns: list[dict[str, Any]] = field(default_factory=list)
+    last_states: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)

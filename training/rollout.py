@@ -277,13 +277,14 @@ def _advance(run: _Running, output: PolicyOutput | None) -> None:
         _step(run, output)
     except Exception as error:  # a broken world is a record, not a crash
         run.episode.failure = _failure("env", error)
+        if run.episode.truth is not None:
+            run.episode.truth.last_states = list(getattr(error, "last_states", []))
 
 
 def _step(run: _Running, output: PolicyOutput) -> None:
     episode, shown = run.episode, run.conversation.observations[-1]
     options = dict(run.info.get("options", {}))
-    action = output.text if output.text is not None else output.action
-    run.obs, reward, terminated, truncated, run.info = run.env.step(action)
+    run.obs, reward, terminated, truncated, run.info = run.env.step(_action(run.env, output))
     if not math.isfinite(reward):
         raise ValueError(f"the environment's reward is {reward}; it must be finite")
     turn = Turn(
@@ -302,6 +303,19 @@ def _step(run: _Running, output: PolicyOutput) -> None:
     run.conversation.outputs.append(output)
     if not _is_over(episode):
         run.conversation.observations.append(Observation.from_env(run.obs))
+
+
+def _action(env: gymnasium.Env, output: PolicyOutput) -> str | np.ndarray:
+    """What the environment is stepped with: a chunk of one action is that action where the
+    environment takes one at a time.
+    """
+    if output.action is None:
+        assert output.text is not None  # a `PolicyOutput` has one of the two
+        return output.text
+    takes_one = isinstance(env.action_space, gymnasium.spaces.Box) and (
+        len(env.action_space.shape) == 1
+    )
+    return output.action[0] if takes_one and len(output.action) == 1 else output.action
 
 
 def _is_over(episode: Episode) -> bool:

@@ -1,0 +1,1 @@
+"""Robot manipulation: one arm, two physics engines, language-conditioned tasks."""

@@ -1,0 +1,1 @@
+"""What simulates and draws a scene."""
