@@ -6,7 +6,7 @@
 # EXTRAS       what to install beside the base (see pyproject.toml)
 PYTHON      ?= python3
 TORCH_INDEX ?=
-EXTRAS      ?= train,video,parquet,wandb,dev
+EXTRAS      ?= train,video,bullet,parquet,wandb,dev
 VENV        ?= .venv
 CONSTRAINTS ?= constraints/cpu.txt
 
@@ -18,7 +18,7 @@ TEST_ENV := LP_NUM_THREADS=0 OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1 REQUIRE_R
 PYTEST   := $(TEST_ENV) $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint format bench clean
+.PHONY: help setup demo test test-slow test-external lint format bench clean
 
 help: ## this list
 	@echo "Saccade: make <target>"
@@ -37,6 +37,11 @@ test: lint ## lint, then every test that is not slow (under 10 minutes on 2 core
 
 test-slow: $(STAMP) ## the slow tests alone
 	$(PYTEST) -m slow
+
+test-external: $(STAMP) ## what other packages make of ours, and we of theirs, each in its own environment
+	$(BIN)/python scripts/external_tests.py
+	$(BIN)/python scripts/external_venvs.py gymnasium-robotics robosuite metaworld -- \
+	    python -m pytest tests/external/test_adapters.py
 
 lint: $(STAMP) ## style, formatting and types
 	$(BIN)/ruff check .

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from configs.schemas import RunConfig
 
-BENCHES = ("sims", "video")
+BENCHES = ("sims", "manipulation", "video")
 
 
 @dataclass(kw_only=True)
@@ -15,10 +15,12 @@ class BenchScript:
     """Measurements of speed.
 
     Attributes:
-        what: what is measured: sims or video.
+        what: what is measured: sims, manipulation or video.
         run: where the figures go.
-        seconds: process time spent on each case of sims [s], above 0.
+        seconds: process time spent on each case of sims and manipulation [s], above 0.
         rounds: how often the cases take turns, the best of which counts, 1 or more.
+        peers: the directory of the virtual environments of manipulation's peers, which
+            scripts/external_venvs.py makes; peers that have none are left out.
         minutes: length of the film that the readers of video are timed on [min], 1 or more.
     """
 
@@ -26,6 +28,7 @@ class BenchScript:
     run: RunConfig = field(default_factory=RunConfig)
     seconds: float = 3.0
     rounds: int = 3
+    peers: str = ".venv-external"
     minutes: int = 20
 
     def check(self) -> None:

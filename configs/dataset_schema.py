@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from training.checks import check_at_least
+from training.demonstrations import DemonstrationConfig
+from training.lerobot.config import LerobotConfig
 from training.seeding import task_seed
 from training.traces import TraceConfig
 from video.synthetic.config import FilmConfig
@@ -60,3 +62,21 @@ class FilmDatasetConfig(DatasetConfig):
             check_at_least(self, "dataset", num_questions=1)
         task_seed(self.purpose, self.first_index + self.num_films - 1)
         self.film.check("dataset.film.")
+
+
+@dataclass(kw_only=True)
+class ManipulationDatasetConfig(DemonstrationConfig, DatasetConfig):
+    """Demonstrations of the manipulation tasks' experts, rationale included.
+
+    Attributes:
+        export: whether a LeRobot data set is made of them too.
+        lerobot: its form; what is null or empty there is taken from env.config.
+    """
+
+    export: bool = True
+    lerobot: LerobotConfig = field(default_factory=LerobotConfig)
+
+    def check(self) -> None:  # type: ignore[override]
+        """Raise `ValueError` naming the first field that is wrong."""
+        DemonstrationConfig.check(self)
+        self.lerobot.check("dataset.lerobot.")

@@ -9,7 +9,7 @@ from training.checks import check_at_least
 
 @dataclass(kw_only=True)
 class GalleryScript:
-    """Contact sheets of every scene type and question type, and of synthetic films.
+    """Contact sheets of every scene type and question type, of synthetic films and of manipulation.
 
     Attributes:
         output_dir: the folder that the pictures are written to.

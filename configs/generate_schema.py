@@ -6,9 +6,14 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
-from configs.dataset_schema import DatasetConfig, FilmDatasetConfig, TraceDatasetConfig
+from configs.dataset_schema import (
+    DatasetConfig,
+    FilmDatasetConfig,
+    ManipulationDatasetConfig,
+    TraceDatasetConfig,
+)
 from configs.schemas import RunConfig
-from sims.config import AvrEnvConfig, EnvConfig
+from sims.config import AvrEnvConfig, EnvConfig, ManipulationEnvConfig
 from training.checks import check_at_least
 from training.seeding import TRAIN_STREAMS, task_seed
 
@@ -21,12 +26,13 @@ class GenerateScript:
     """Generation of training data.
 
     Attributes:
-        env: the environment whose expert leaves traces; films need none.
+        env: the environment whose expert leaves traces or demonstrations; films need none.
         dataset: what is generated, and in which form.
         run: where the dataset goes.
-        num_episodes: episodes to run for traces, at least 1. Those that are kept make the dataset.
+        num_episodes: episodes to run for traces and demonstrations, at least 1. Those that are
+            kept make the dataset.
         num_workers: processes that work at once, at least 1. It changes nothing in the dataset.
-        purpose: which training seeds traces come from: train, or one of its parts (imitation,
+        purpose: which training seeds these come from: train, or one of its parts (imitation,
             reinforcement, calibration).
         first_index: index of the first seed, 0 or more.
     """
@@ -45,7 +51,11 @@ class GenerateScript:
         for part in (self.env, self.dataset, self.run):
             part.check()
         if not isinstance(self.dataset, FilmDatasetConfig):
-            self._check_traces()
+            self._check_seeds()
+        if isinstance(self.dataset, TraceDatasetConfig):
+            self._check_expert()
+        if isinstance(self.dataset, ManipulationDatasetConfig):
+            self._check_demonstrations(self.dataset)
 
     def traces(self) -> TraceDatasetConfig:
         """The dataset, where it is one of traces.
@@ -57,14 +67,13 @@ class GenerateScript:
             return self.dataset
         raise TypeError(f"{self.dataset.name} is no dataset of traces")
 
-    def _check_traces(self) -> None:
+    def _check_seeds(self) -> None:
         if self.purpose not in PURPOSES:
             raise ValueError(
                 f"purpose is {self.purpose!r}; training data comes from training seeds alone; "
                 f"legal: {', '.join(PURPOSES)}"
             )
         task_seed(self.purpose, self.first_index + self.num_episodes - 1)
-        self._check_expert()
 
     def _check_expert(self) -> None:
         from sims.avr.expert import STYLES  # only those who generate need it
@@ -76,3 +85,14 @@ class GenerateScript:
                 f"env.config.action_form is {self.env.config.action_form!r}; the expert chooses "
                 "letters: legal here is lettered"
             )
+
+    def _check_demonstrations(self, dataset: ManipulationDatasetConfig) -> None:
+        if not isinstance(self.env, ManipulationEnvConfig):
+            raise ValueError(
+                f"env is {self.env.id}; dataset={dataset.name} is made in a manipulation "
+                "environment: env=manipulation/push and the like"
+            )
+        from sims.manipulation.experts import STYLES  # only those who generate need it
+
+        if unknown := sorted(set(dataset.styles) - set(STYLES)):
+            raise ValueError(f"dataset.styles has {unknown}; legal: {', '.join(STYLES)}")

@@ -7,17 +7,25 @@ from hydra.core.config_store import ConfigStore
 from configs.bench_schema import BenchScript
 from configs.benchmark_schema import BuildBenchmarkScript, CheckGuessingScript
 from configs.check_belief_schema import CheckBeliefScript
+from configs.check_engines_schema import CheckEnginesScript
 from configs.check_films_schema import CheckFilmsScript
 from configs.clevr_schema import ClevrScript
 from configs.compare_schema import CompareScript
-from configs.dataset_schema import FilmDatasetConfig, TraceDatasetConfig
+from configs.dataset_schema import (
+    FilmDatasetConfig,
+    ManipulationDatasetConfig,
+    TraceDatasetConfig,
+)
+from configs.export_schema import ExportScript
 from configs.gallery_schema import GalleryScript
 from configs.generate_schema import GenerateScript
 from configs.play_schema import PlayScript
+from configs.reward_spread_schema import RewardSpreadScript
 from configs.schemas import EvaluateScript, RecordScript, RolloutScript
 from policies.config import PolicyConfig
 from sims.avr.benchmark import AvrBenchmarkConfig
 from sims.config import AvrEnvConfig, ManipulationEnvConfig
+from sims.external.config import ExternalEnvConfig
 from video.benchmarks.config import VideoBenchmarkConfig
 from video.spotlight.config import SpotlightEnvConfig
 
@@ -39,18 +47,23 @@ def register_schemas(config_name: str | None = None) -> None:
     store.store(name="gallery_schema", node=GalleryScript)
     store.store(name="clevr_schema", node=ClevrScript)
     store.store(name="compare_schema", node=CompareScript)
+    store.store(name="reward_spread_schema", node=RewardSpreadScript)
     store.store(name="check_belief_schema", node=CheckBeliefScript)
     store.store(name="check_films_schema", node=CheckFilmsScript)
     store.store(name="build_benchmark_schema", node=BuildBenchmarkScript)
     store.store(name="check_guessing_schema", node=CheckGuessingScript)
+    store.store(name="check_engines_schema", node=CheckEnginesScript)
+    store.store(name="export_schema", node=ExportScript)
     store.store(group="benchmark", name="_avr_benchmark_schema", node=AvrBenchmarkConfig)
     store.store(group="benchmark", name="_video_benchmark_schema", node=VideoBenchmarkConfig)
     store.store(group="env", name="_avr_schema", node=AvrEnvConfig)
+    store.store(group="env", name="_external_schema", node=ExternalEnvConfig)
     store.store(group="env", name="_manipulation_schema", node=ManipulationEnvConfig)
     store.store(group="env", name="_spotlight_schema", node=SpotlightEnvConfig)
     store.store(group="policy", name="_policy_schema", node=PolicyConfig)
     store.store(group="dataset", name="_trace_schema", node=TraceDatasetConfig)
     store.store(group="dataset", name="_film_schema", node=FilmDatasetConfig)
+    store.store(group="dataset", name="_manipulation_schema", node=ManipulationDatasetConfig)
     if config_name in (None, "train"):
         register_training_schema(store)
     if config_name in (None, "probe"):

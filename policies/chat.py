@@ -259,7 +259,7 @@ class ChatFormat:
             transcript._add_context([*opened, *self.encode_text(said)])
             self._add_picture(transcript, part)
             said, opened = "", []
-        text = [*opened, *self.encode_text(said)]
+        text = [*opened, *self.encode_text(said), *self._state_tokens(observation)]
         opening = [start, *self.encode_text("assistant\n")]
         transcript._add_context([*text, end, *newline, *opening])
         transcript.num_observations += 1
@@ -282,8 +282,17 @@ class ChatFormat:
             )
             return
         if output.text is None:
-            raise ValueError("a chat transcript needs replies in words; this output is an action")
+            transcript._add_reply(self._action_tokens(output), None)
+            return
         transcript._add_reply([*self.encode_text(output.text), self.end_id], None)
+
+    def _state_tokens(self, observation: Observation) -> Sequence[int]:
+        """What stands behind an observation's words for its proprioception: nothing here."""
+        return ()
+
+    def _action_tokens(self, output: PolicyOutput) -> Sequence[int]:
+        """The whole reply that an action is. A chat in words alone has none."""
+        raise ValueError("a chat transcript needs replies in words; this output is an action")
 
 
 def _spans(spans: Sequence[tuple[int, int]]) -> np.ndarray:

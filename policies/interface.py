@@ -207,6 +207,22 @@ class Sample:
         return self.input_ids[keep]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TokenBudget:
+    """Which tokens a reply may be made of: those with a cost, until the costs add up to the total.
+
+    At every place the tokens that cost more than what is left are ruled out, and the probabilities
+    of the others are scaled to add up to 1. Trainers must score replies in the same way.
+
+    Attributes:
+        costs: int64 (V,), of every token of the vocabulary; 0 rules it out. One at least costs 1.
+        total: what a whole reply costs, at least 1.
+    """
+
+    costs: np.ndarray
+    total: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class GenerationRequest:
     """One reply asked of an engine: token in, token out.
@@ -221,6 +237,7 @@ class GenerationRequest:
         max_new_tokens: at least 1.
         temperature: 0 takes the likeliest token.
         stop_ids: a sampled token among these ends the reply and is part of it.
+        budget: limits the reply to some tokens, and ends it when it is spent; None for no limit.
     """
 
     prompt_ids: np.ndarray
@@ -231,6 +248,7 @@ class GenerationRequest:
     max_new_tokens: int
     temperature: float = 1.0
     stop_ids: tuple[int, ...] = ()
+    budget: TokenBudget | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -159,7 +159,11 @@ def make_tiny_model(
 
 
 def make_tokenizer(
-    corpus: Iterable[str], vocab_size: int = 512, *, whole_words: Sequence[str] = ()
+    corpus: Iterable[str],
+    vocab_size: int = 512,
+    *,
+    whole_words: Sequence[str] = (),
+    more_tokens: Sequence[str] = (),
 ) -> PreTrainedTokenizerFast:
     """Learn a byte-level BPE tokenizer that can encode any text.
 
@@ -169,6 +173,7 @@ def make_tokenizer(
         vocab_size: upper bound of the vocabulary, at least 264 (256 bytes and 8 special tokens).
         whole_words: strings that are one token wherever they stand, such as tags. They are ordinary
             text.
+        more_tokens: special tokens beyond `vocab_size`, such as actions; no text encodes to one.
 
     Raises:
         ValueError: where `vocab_size` is too small.
@@ -193,11 +198,12 @@ def make_tokenizer(
     )
     backend.train_from_iterator(_without(corpus, whole_words), trainer)
     backend.add_tokens([AddedToken(word, special=False, normalized=False) for word in whole_words])
+    backend.add_special_tokens([AddedToken(name, normalized=False) for name in more_tokens])
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend,
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
-        additional_special_tokens=list(SPECIAL_TOKENS),
+        additional_special_tokens=[*SPECIAL_TOKENS, *more_tokens],
         clean_up_tokenization_spaces=False,
     )
     tokenizer.chat_template = CHAT_TEMPLATE
@@ -209,9 +215,15 @@ def save_tiny(
     model: Qwen2_5_VLForConditionalGeneration,
     tokenizer: PreTrainedTokenizerFast,
 ) -> None:
-    """Write model (safetensors), tokenizer and image processor, in the library's format."""
+    """Write model (safetensors), tokenizer and image processor, in the library's format.
+
+    A head of the suite's own on top of the model is left out, since the library knows none.
+    """
     vision = model.config.vision_config
-    model.save_pretrained(directory, safe_serialization=True)
+    state = model.state_dict()
+    known = {name: w for name, w in state.items() if name.startswith(("model.", "lm_head."))}
+    chosen = known if len(known) < len(state) else None
+    model.save_pretrained(directory, state_dict=chosen, safe_serialization=True)
     tokenizer.save_pretrained(directory)
     factor = vision.patch_size * vision.spatial_merge_size
     Qwen2VLImageProcessorPil(

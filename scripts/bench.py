@@ -1,5 +1,6 @@
-"""Measure how fast the simulations are, beside MuJoCo's default settings, or how fast films are
-read, beside decord, torchcodec and OpenCV.
+"""Measure how fast the simulations are, beside MuJoCo's default settings; manipulation, beside five
+peers in virtual environments of their own; or how fast films are read, beside decord, torchcodec
+and OpenCV.
 
 Simulations: rates are per second of process time, and durations are process time, so that another
 process on the machine disturbs them less; a fifth of that time may still be its doing. Films: wall
@@ -12,6 +13,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -29,6 +31,7 @@ from sims.rendering import RenderSettings
 EXAMPLES = (
     "python scripts/bench.py sims",
     "python scripts/bench.py sims seconds=1",
+    "python scripts/bench.py manipulation run.name=bench_manipulation",
     "python scripts/bench.py video run.name=bench_video",
 )
 RATE, DURATION = "_per_core_second", "_ms"
@@ -49,6 +52,16 @@ def main(config: BenchScript, config_yaml: str) -> None:
     if config.what == "video":
         figures = bench_video(run.path, rounds=config.rounds, minutes=config.minutes)
         run.write_summary("bench video", figures, {})
+        print(f"Results: {run.summary_path}")
+        return
+    if config.what == "manipulation":
+        from scripts.bench_manipulation import bench_manipulation
+
+        def measure_in_turn(cases: Mapping[str, Case]) -> dict[str, float]:
+            return measure_all(cases, config.seconds, rounds=config.rounds)
+
+        figures, tables = bench_manipulation(Path(config.peers), measure_in_turn)
+        run.write_summary("bench manipulation", figures, tables)
         print(f"Results: {run.summary_path}")
         return
     check_agreement()

@@ -60,7 +60,7 @@ MAY_CHANGE = (
 def main(config: EvaluateScript, config_yaml: str) -> None:
     """Evaluate, and write tables and report."""
     job = make_job(config)
-    policy = make_policy(config.policy)
+    policy = make_policy(config.policy, job.pool)
     check_same_settings(config.run, config_yaml)
     run = open_run(config.run, config_yaml)
     usage = UsageRecord(run.path / "usage.json", policy)

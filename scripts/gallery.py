@@ -1,5 +1,5 @@
-"""Draw the documentation's contact sheets: every scene type and every question type, solved, and
-synthetic films.
+"""Draw the documentation's contact sheets: every scene type and every question type, solved,
+synthetic films, and the manipulation tasks with their held-out splits.
 
 Each row of the former shows a world as the policy meets it first and as the expert leaves it, with
 what is hidden named in words, so that the eye can check that hidden things are hidden and labels
@@ -20,6 +20,7 @@ from PIL import Image
 
 from configs.gallery_schema import GalleryScript
 from scripts.film_gallery import write_film_sheets
+from scripts.hand_gallery import write_hand_sheets
 from scripts.hydra_door import run_script
 from sims.avr.config import QUESTION_TYPES, AvrConfig
 from sims.avr.scene_types import KINDS, SCENE_TYPES, SceneType
@@ -53,7 +54,9 @@ class Example:
 
 
 def main(config: GalleryScript, config_yaml: str) -> None:
-    """Write one sheet per kind of scene, one of the question types, and those of films."""
+    """Write one sheet per kind of scene, one of the question types, and those of films and of
+    manipulation.
+    """
     folder = Path(config.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     with progress_bar("gallery", 0, len(SCENE_TYPES) + len(QUESTION_TYPES)) as advance:
@@ -70,6 +73,7 @@ def main(config: GalleryScript, config_yaml: str) -> None:
             advance({})
         write_sheet(folder / "avr_questions.png", examples)
     write_film_sheets(folder, config.seed)
+    write_hand_sheets(folder, config.seed)
     print(f"Pictures: {folder}")
 
 

@@ -1,9 +1,10 @@
-"""Generate data: the expert's reasoning traces as multi-turn conversations with pictures, or long
-films with questions about them.
+"""Generate data: the expert's reasoning traces as multi-turn conversations with pictures, long
+films with questions about them, or a robot's demonstrations.
 
 Traces: writes runs/<name>/ with data.jsonl, images/, statistics.json and statistics.html. Films:
-with videos/, logs/, subtitles/ and questions.jsonl. When it is interrupted, the same command goes
-on where it stopped, and the dataset comes out the same.
+with videos/, logs/, subtitles/ and questions.jsonl. Demonstrations: with episodes/, and lerobot/, a
+LeRobot data set. When it is interrupted, the same command goes on where it stopped, and the dataset
+comes out the same.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import sys
 import time
 from contextlib import closing
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from configs.dataset_schema import FilmDatasetConfig
+from configs.dataset_schema import FilmDatasetConfig, ManipulationDatasetConfig
 from configs.generate_schema import GenerateScript
 from saccade import __version__
+from scripts.demonstration_files import generate_demonstrations
 from scripts.film_files import generate_films
 from scripts.hydra_door import BadInputError, run_script
 from scripts.making import open_run
@@ -37,6 +40,7 @@ EXAMPLES = (
     "python scripts/generate.py 'dataset.env_ids=[AVR/Occlusion-v0, AVR/Composite-v0]'",
     "python scripts/generate.py dataset=long_video dataset.num_films=8 run.name=films",
     "python scripts/generate.py dataset.styles.wander=0.25 run.name=mixed",
+    "python scripts/generate.py dataset=manipulation env=manipulation/push num_episodes=200",
 )
 
 
@@ -44,6 +48,9 @@ def main(config: GenerateScript, config_yaml: str) -> None:
     """Make what is missing of the dataset."""
     if isinstance(config.dataset, FilmDatasetConfig):
         generate_films(config, config.dataset, config_yaml)
+    elif isinstance(config.dataset, ManipulationDatasetConfig):
+        opened = partial(open_dataset, config, config_yaml)
+        generate_demonstrations(config, config.dataset, opened)
     else:
         generate_traces(config, config_yaml)
 

@@ -12,11 +12,18 @@ from policies.engines.openai_http import ChatClient
 from policies.interface import Policy
 from policies.scripted import ExpertPolicy, RandomPolicy
 from scripts.hydra_door import BadInputError
+from training.baselines import action_space_of, make_random_policy
+from training.rollout import LocalPool
 from training.run_directory import RunDirectory, open_run_directory
 
 
-def make_policy(config: PolicyConfig) -> Policy:
+def make_policy(config: PolicyConfig, pool: LocalPool | None = None) -> Policy:
     """A policy from its configuration. Imports PyTorch only for a model.
+
+    Args:
+        config: checked.
+        pool: the environments that it will act in, which say what a random action is; None where
+            they take words.
 
     Raises:
         FileNotFoundError: where `policy.path` holds no model.
@@ -25,7 +32,7 @@ def make_policy(config: PolicyConfig) -> Policy:
     if config.kind == "expert":
         return ExpertPolicy(config.style)
     if config.kind == "random":
-        return RandomPolicy()
+        return RandomPolicy() if pool is None else make_random_policy(action_space_of(pool))
     if config.kind == "openai":
         return make_endpoint_policy(config)
     try:

@@ -10,8 +10,10 @@ import sys
 from configs.schemas import RecordScript
 from scripts.hydra_door import run_script
 from scripts.making import make_policy, open_run
+from scripts.watching import Watched
 from sims import make_env
 from training.episode import save_episode
+from training.film_motion import Motion
 from training.progress import progress_bar
 from training.recording import contact_sheet, record_episode
 from training.rollout import EpisodeSpec, LocalPool, check_failures, collect_episodes
@@ -21,15 +23,18 @@ EXAMPLES = (
     "python scripts/record.py env=avr/occlusion policy=expert",
     "python scripts/record.py env=avr/occlusion policy=random num_episodes=2 run.name=random",
     "python scripts/record.py env=avr/nursery policy=model policy.path=runs/demo/models/grpo",
+    "python scripts/record.py env=manipulation/push 'env.config.cameras=[front, wrist]'",
+    "python scripts/record.py env=manipulation/reach env.config.control=text",
 )
 
 
 def main(config: RecordScript, config_yaml: str) -> None:
     """Collect the episodes and film them."""
     seeds = task_seeds(config.purpose, config.first_index, config.num_episodes)
-    policy = make_policy(config.policy)
+    motions: dict[int, Motion] = {}
+    pool = LocalPool(lambda: Watched(make_env(config.env), motions), min(config.num_episodes, 16))
+    policy = make_policy(config.policy, pool)
     run = open_run(config.run, config_yaml)
-    pool = LocalPool(lambda: make_env(config.env), min(config.num_episodes, 16))
     specs = [EpisodeSpec(seed=seed) for seed in seeds]
     episodes = collect_episodes(pool, policy, specs, sampling_seed=config.seed)
     pool.close()
@@ -41,7 +46,14 @@ def main(config: RecordScript, config_yaml: str) -> None:
         for episode in episodes:
             save_episode(run.episodes_path, episode)
             path = films / f"{episode.episode_id}.mp4"
-            record_episode(episode, path, title=title, draw_truth=config.draw_truth)
+            record_episode(
+                episode,
+                path,
+                title=title,
+                draw_truth=config.draw_truth,
+                cameras=getattr(config.env.kwargs().get("config"), "cameras", ()),
+                motion=motions.get(episode.seed),
+            )
             advance({})
     contact_sheet(episodes, films / "contact_sheet.png")
     figures = {

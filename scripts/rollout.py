@@ -29,9 +29,9 @@ EXAMPLES = (
 def main(config: RolloutScript, config_yaml: str) -> None:
     """Collect the episodes and sum them up."""
     seeds = task_seeds(config.purpose, config.first_index, config.num_episodes)
-    policy = make_policy(config.policy)
-    run = open_run(config.run, config_yaml)
     pool = LocalPool(lambda: make_env(config.env), config.num_envs)
+    policy = make_policy(config.policy, pool)
+    run = open_run(config.run, config_yaml)
     start = time.perf_counter()
     with progress_bar("rollout", 0, len(seeds)) as advance:
 

@@ -9,6 +9,7 @@ from gymnasium.envs.registration import register  # noqa: E402
 
 from sims.config import EnvConfig  # noqa: E402
 from sims.conformance import check_environment  # noqa: E402
+from sims.external.config import EXTERNAL_IDS  # noqa: E402
 from sims.manipulation.config import TASKS  # noqa: E402
 
 __all__ = ["check_environment", "make_env"]
@@ -26,6 +27,9 @@ for _task in TASKS:
         entry_point="sims.manipulation.env:ManipulationEnv",
         kwargs={"task": _task},
     )
+
+for _id, _entry_point in EXTERNAL_IDS.items():
+    register(id=_id, entry_point=_entry_point)
 
 
 def make_env(config: EnvConfig) -> gymnasium.Env:

@@ -16,6 +16,8 @@ import ctypes.util
 import os
 import threading
 import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
@@ -107,6 +109,7 @@ class SceneRenderer:
             raise RenderingUnavailableError(f"{type(error).__name__}: {error}") from error
         self._context = mj.MjrContext(model, mj.mjtFontScale.mjFONTSCALE_100)
         mj.mjr_setBuffer(mj.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        self._context.readDepthMap = mj.mjtDepthMap.mjDEPTH_ZEROFAR  # finest far away
         self._scene = mj.MjvScene(model, maxgeom=(max_geoms or model.ngeom) + 8)
         self._option, self._truth_option = mj.MjvOption(), mj.MjvOption()
         self._truth_option.geomgroup[BACKDROP_GROUP] = 0
@@ -141,15 +144,63 @@ class SceneRenderer:
             The picture, uint8 (H, W, 3), and the segmentation, int16 (H, W): the label of the geom
             at each pixel. Geoms of `BACKDROP_GROUP` are background. Both are fresh arrays.
         """
+        picture, _ = self.photograph(model, data, camera)
+        return picture, self.segment(model, data, camera, labels=labels)
+
+    def photograph(
+        self,
+        model: mujoco.MjModel,
+        data: mujoco.MjData,
+        camera: int = 0,
+        *,
+        depth: bool = False,
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """One picture without its segmentation.
+
+        Args:
+            model, data: what is shown.
+            camera: id of the camera.
+            depth: whether distances are wanted too.
+
+        Returns:
+            The picture, uint8 (H, W, 3), and distances along the optical axis, float32 (H, W) [m],
+            None where not wanted. What is beyond the far plane has the far plane's distance. Both
+            are fresh arrays.
+        """
         self._gl.make_current()
         self._camera.fixedcamid = camera
-        picture = np.ascontiguousarray(self._draw(model, data, truth=False))
+        buffer = (
+            np.empty((self.settings.height, self.settings.width), np.float32) if depth else None
+        )
+        picture = np.ascontiguousarray(self._draw(model, data, truth=False, depth=buffer))
+        return picture, None if buffer is None else _distances(buffer[::-1], model)
+
+    def segment(
+        self,
+        model: mujoco.MjModel,
+        data: mujoco.MjData,
+        camera: int = 0,
+        *,
+        labels: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """The segmentation alone, int16 (H, W); see `render`."""
+        self._gl.make_current()
+        self._camera.fixedcamid = camera
         if labels is None:
             labels = np.append(np.arange(model.ngeom, dtype=np.int16), np.int16(-1))
-        return picture, self._labels(self._draw(model, data, truth=True), labels)
+        return self._labels(self._draw(model, data, truth=True), labels)
 
-    def _draw(self, model: mujoco.MjModel, data: mujoco.MjData, *, truth: bool) -> np.ndarray:
-        """Pixels of the picture, or those that code its segmentation; top row first."""
+    def _draw(
+        self,
+        model: mujoco.MjModel,
+        data: mujoco.MjData,
+        *,
+        truth: bool,
+        depth: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Pixels of the picture, or those that code its segmentation; top row first. The depth
+        buffer goes into `depth`, bottom row first.
+        """
         self._set_flag("mjRND_SEGMENT", truth)
         self._set_flag("mjRND_IDCOLOR", truth)
         self._set_flag("mjRND_SKYBOX", not truth)
@@ -158,7 +209,7 @@ class SceneRenderer:
         self._mj.mjv_updateScene(model, data, option, None, self._camera, category, self._scene)
         pixels = np.empty((self.settings.height, self.settings.width, 3), dtype=np.uint8)
         self._mj.mjr_render(self._rect, self._scene, self._context)
-        self._mj.mjr_readPixels(pixels, None, self._rect, self._context)
+        self._mj.mjr_readPixels(pixels, depth, self._rect, self._context)
         return pixels[::-1]  # GL counts rows from the bottom
 
     def _labels(self, pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -190,6 +241,14 @@ class SceneRenderer:
             self._context = None
 
 
+def _distances(buffer: np.ndarray, model: mujoco.MjModel) -> np.ndarray:
+    """Distances along the optical axis [m] from a depth buffer, which MuJoCo fills from 1 at the
+    near plane to 0 at the far plane, evenly in the reciprocal of the distance.
+    """
+    near, far = (getattr(model.vis.map, name) * model.stat.extent for name in ("znear", "zfar"))
+    return (1.0 / (1.0 / far + buffer * (1.0 / near - 1.0 / far))).astype(np.float32)
+
+
 def _this_thread() -> tuple[int, int]:
     return os.getpid(), threading.get_ident()
 
@@ -204,18 +263,35 @@ def _close_at_exit(reference: weakref.ref[SceneRenderer]) -> None:
         renderer._gl._context = None
 
 
-@lru_cache(maxsize=8)
-def _shared_renderer(
-    structure: str, settings: RenderSettings, max_geoms: int | None, owner: tuple[int, int]
-) -> SceneRenderer:
-    mj = import_mujoco()
-    return SceneRenderer(mj.MjModel.from_xml_string(structure), settings, max_geoms)
+_SHARED: OrderedDict[Hashable, SceneRenderer] = OrderedDict()
+_SHARED_LOCK = threading.RLock()
+MAX_SHARED = 8
+"""Renderers that are kept, the ones used last."""
 
 
 def shared_renderer(
-    structure: str, settings: RenderSettings, max_geoms: int | None = None
+    structure: str,
+    settings: RenderSettings,
+    max_geoms: int | None = None,
+    *,
+    make_model: Callable[[], mujoco.MjModel] | None = None,
 ) -> SceneRenderer:
-    """This thread's renderer for models with the textures of the XML text `structure`, and with at
-    most `max_geoms` geoms (None: as many as it has).
+    """This thread's renderer for models of one structure.
+
+    Args:
+        structure: XML text of a model with their textures and meshes, or what else tells it from
+            others where `make_model` is given.
+        settings: size and shadows.
+        max_geoms: most geoms that they have; None: as many as that model.
+        make_model: makes that model.
     """
-    return _shared_renderer(structure, settings, max_geoms, _this_thread())
+    key = (structure, settings, max_geoms, _this_thread())
+    with _SHARED_LOCK:
+        if key not in _SHARED:
+            read = import_mujoco().MjModel.from_xml_string
+            model = make_model() if make_model else read(structure)
+            _SHARED[key] = SceneRenderer(model, settings, max_geoms)
+        _SHARED.move_to_end(key)
+        if len(_SHARED) > MAX_SHARED:
+            _SHARED.popitem(last=False)
+        return _SHARED[key]

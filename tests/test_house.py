@@ -34,7 +34,12 @@ MODELS = ("policies/engines/*", "policies/chat.py", "policies/tiny.py")
 DOORS = {
     "mujoco": ("sims/*",),
     "pybullet": ("sims/*",),
-    "av": (*DECODING, "video/synthetic/encoding.py", "training/recording.py"),
+    "av": (
+        *DECODING,
+        "video/synthetic/encoding.py",
+        "training/recording.py",
+        "training/lerobot/videos.py",
+    ),
     "decord": DECODING,
     "torchcodec": DECODING,
     "transformers": MODELS,

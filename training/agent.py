@@ -26,6 +26,7 @@ from policies.vlm import VLMPolicy
 from training.episode import Episode
 from training.learner import Learner
 from training.learner_config import LearnerConfig
+from training.scoring import Score
 
 CHAT_WORDS = ("user\n", "assistant\n", "system\n")
 
@@ -89,7 +90,16 @@ class Agent:
 
     def learner(self, config: LearnerConfig) -> Learner:
         """A learner of this model."""
-        return Learner(self.model, collate=self.chat.collate, score=score, config=config)
+        return Learner(self.model, collate=self.chat.collate, score=self.score, config=config)
+
+    @property
+    def score(self) -> Score:
+        """Log-probabilities under the distribution that replies are sampled from."""
+        return score
+
+    def samples(self, episode: Episode) -> list[Sample]:
+        """A finished episode as what the learner trains on."""
+        return [self.sample(episode)]
 
     def sample(self, episode: Episode) -> Sample:
         """A finished episode as one token sequence; sampled tokens are kept, written ones
@@ -102,6 +112,12 @@ class Agent:
     def save(self, directory: Path) -> None:
         """Write weights and tokenizer as safetensors and JSON, loadable by `from_pretrained`."""
         save_tiny(directory, self.model, self.chat.tokenizer)
+
+
+def words_of(episodes: Sequence[Episode]) -> list[str]:
+    """Everything that was said in episodes, for a tokenizer to learn its words from."""
+    said = [turn.text for episode in episodes for turn in episode.turns]
+    return said + [turn.output.text or "" for episode in episodes for turn in episode.turns]
 
 
 def make_tiny_agent(
@@ -126,6 +142,10 @@ def load_agent(directory: Path, engine: EngineConfig) -> Agent:
             f"{directory} holds no model (no config.json); give a directory that training wrote, "
             "such as runs/<name>/models/grpo"
         )
+    if (directory / "vla.json").exists():
+        from training.vla_agent import load_vla_agent  # which is made of this module
+
+        return load_vla_agent(directory, engine)
     model, tokenizer = load_tiny(directory)
     chat = ChatFormat(tokenizer, system_prompt=None)
     return Agent(model=model.to(engine.device), chat=chat, engine_config=engine)

@@ -17,9 +17,10 @@ from statistics import median
 import torch
 
 from policies.interface import Policy
-from policies.scripted import ExpertPolicy, RandomPolicy
+from policies.scripted import ExpertPolicy
 from policies.tiny import TinyConfig, check_tiny_config
-from training.agent import Agent, EngineConfig, make_tiny_agent
+from policies.vla.config import VlaConfig
+from training.agent import Agent, EngineConfig, make_tiny_agent, words_of
 from training.annotations import annotations_needed
 from training.budget_study import MakeVariant
 from training.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
@@ -34,6 +35,7 @@ from training.rollout import EpisodeSpec, LocalPool, MakeEnv, collect_episodes
 from training.run_directory import RunDirectory
 from training.seeding import task_seeds
 from training.sft import ExpertBatches, ImitationConfig, imitate
+from training.vla_agent import make_vla_agent
 from training.wandb_mirror import WandbMirror
 
 FEWEST_STEPS = 6
@@ -48,6 +50,8 @@ class ExperimentConfig(HeldOutConfig):
         model: size of the tiny model that is built.
         vocab_size: tokens of its tokenizer, at least 300.
         corpus_episodes: expert episodes that the tokenizer learns its words from, at least 1.
+        vla: how actions become tokens, in an environment that is driven by numbers; None where
+            replies are words.
         engine: how replies are generated.
         num_threads: threads of PyTorch's operations; None leaves PyTorch's own choice.
         cold_start: imitation of the scripted expert.
@@ -61,6 +65,7 @@ class ExperimentConfig(HeldOutConfig):
     model: TinyConfig = field(default_factory=TinyConfig)
     vocab_size: int = 512
     corpus_episodes: int = 300
+    vla: VlaConfig | None = None
     engine: EngineConfig = field(default_factory=EngineConfig)
     num_threads: int | None = None
     cold_start: ImitationConfig = field(default_factory=ImitationConfig)
@@ -79,6 +84,8 @@ class ExperimentConfig(HeldOutConfig):
         check_tiny_config(self.model)
         for part in (self.engine, self.cold_start, self.algorithm):
             part.check()
+        if self.vla is not None:
+            self.vla.check()
 
 
 class Experiment:
@@ -143,18 +150,21 @@ class Experiment:
         self._reporter.finish()
 
     def _make_agent(self) -> Agent:
-        """A new tiny model; the tokenizer learns its words from expert episodes."""
+        """A new tiny model; the tokenizer learns its words, and a codec its ranges, from expert
+        episodes.
+        """
         config = self.config
         specs = [EpisodeSpec(seed=s) for s in task_seeds("imitation", 0, config.corpus_episodes)]
         expert = ExpertPolicy(config.cold_start.expert_style)
         episodes = collect_episodes(self._pool, expert, specs)
-        corpus = [t.text for e in episodes for t in e.turns]
-        corpus += [t.output.text or "" for e in episodes for t in e.turns]
-        model = replace(config.model, seed=config.seed)
-        return make_tiny_agent(model, config.engine, corpus, vocab_size=config.vocab_size)
+        model, vocab_size = replace(config.model, seed=config.seed), config.vocab_size
+        if config.vla is not None:
+            return make_vla_agent(model, config.vla, config.engine, episodes, vocab_size=vocab_size)
+        corpus = words_of(episodes)
+        return make_tiny_agent(model, config.engine, corpus, vocab_size=vocab_size)
 
     def _evaluate_scripted(self) -> None:
-        self._held_out.evaluate("random", RandomPolicy)
+        self._held_out.evaluate("random", self._held_out.random_policy)
         self._held_out.evaluate("constant", self._held_out.best_constant)
         self._held_out.evaluate("expert", ExpertPolicy)
 

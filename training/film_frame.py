@@ -29,6 +29,7 @@ class Frame:
         picture: the box of the picture.
         left, right, top, bottom: edges of the column of words.
         question_sizes: of the font, the first that fits is taken.
+        panel: the box of a robot's progress and action; None where they stand in the column.
     """
 
     width: int
@@ -39,6 +40,7 @@ class Frame:
     top: int
     bottom: int
     question_sizes: tuple[float, ...]
+    panel: Box | None = None
 
 
 PLAIN = Frame(
@@ -61,6 +63,25 @@ WITH_BELIEF = Frame(
     bottom=676,
     question_sizes=(22, 20, 17, 15),
 )
+WITH_TWO_PICTURES = Frame(
+    width=1280,
+    height=720,
+    picture=(24, 52, 860, 464),
+    left=890,
+    right=1256,
+    top=52,
+    bottom=676,
+    question_sizes=(22, 20, 17, 15),
+    panel=(24, 478, 860, 676),
+)
+"""Of a robot, side by side."""
+
+
+def frame_of(view: FilmView) -> Frame:
+    """The frame that a view is drawn into."""
+    if view.hand is not None and len(view.pictures) > 1:
+        return WITH_TWO_PICTURES
+    return PLAIN if view.hand is None and view.belief is None else WITH_BELIEF
 
 
 def option_colors(view: FilmView, letter: str) -> tuple[Color | None, Color, Color]:

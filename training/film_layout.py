@@ -1,6 +1,7 @@
 """How a frame of an episode's film is laid out: the picture on the left, words on the right.
 
-Where the truth tells of a belief, the frame is larger, and every answer has a bar of its own.
+Where the truth tells of a belief, the frame is larger, and every answer has a bar of its own. A
+robot's frame shows its progress, its action and what was predicted.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from training.drawing import (
     Canvas,
 )
 from training.film_belief import draw_actions, draw_belief
-from training.film_frame import PLAIN, WITH_BELIEF, Frame, option_colors
+from training.film_frame import PLAIN, Frame, frame_of, option_colors
+from training.film_hand_curve import draw_curve
+from training.film_hand_layout import draw_hand, draw_marks
 from training.film_view import FilmView
 
 TONES = {"good": (GOOD, GOOD_CARD), "bad": (BAD, BAD_CARD), "choice": (ACCENT, ACCENT_CARD)}
@@ -33,8 +36,8 @@ TONES |= {"plain": (MUTED, CARD)}
 
 
 def draw_view(view: FilmView) -> np.ndarray:
-    """One frame, uint8 (540, 960, 3), or (720, 1280, 3) where there is a belief to show."""
-    frame = PLAIN if view.belief is None else WITH_BELIEF
+    """One frame, uint8 (540, 960, 3), or (720, 1280, 3) for a belief or a robot."""
+    frame = frame_of(view)
     canvas = Canvas(frame.width, frame.height)
     _draw_header(canvas, frame, view)
     _draw_pictures(canvas, frame, view)
@@ -46,12 +49,17 @@ def draw_view(view: FilmView) -> np.ndarray:
     if view.said:
         box = (frame.left, y + 4, frame.right, y + 38)
         y = canvas.paragraph(box, view.said, sizes=(13, 12), color=MUTED)
-    if view.belief is None:
+    if view.hand is not None:
+        y = draw_hand(canvas, frame, view.hand, round(y) + 12)
+    elif view.belief is None:
         y = _draw_options(canvas, frame, view, y + 12)
     else:
         y = draw_belief(canvas, frame, view, view.belief, round(y) + 12)
         y = draw_actions(canvas, frame, view, view.belief, y + 10)
-    _draw_reply(canvas, frame, view, y + 8)
+    if view.hand is not None and view.hand.bars:
+        draw_curve(canvas, (frame.left - 6, round(y) + 10, frame.right, frame.bottom), view.hand)
+    else:
+        _draw_reply(canvas, frame, view, y + 8)
     _draw_footer(canvas, frame, view)
     return canvas.array()
 
@@ -70,6 +78,7 @@ def draw_message(title: str, message: str) -> np.ndarray:
 def _draw_header(canvas: Canvas, frame: Frame, view: FilmView) -> None:
     canvas.line(24, 32, view.title, size=17, width=640)
     dots = min(view.num_turns, 12)
+    here = view.turn * dots // view.num_turns
     canvas.line(
         frame.right,
         32,
@@ -80,8 +89,7 @@ def _draw_header(canvas: Canvas, frame: Frame, view: FilmView) -> None:
     )
     for index in range(dots):
         x = frame.right - 104 - (dots - 1 - index) * 14
-        here = index == min(view.turn, dots - 1)
-        color = ACCENT if here else (MUTED if index < view.turn else LINE)
+        color = ACCENT if index == here else (MUTED if index < here else LINE)
         canvas.draw.ellipse((x - 4, 23, x + 4, 31), fill=color)
 
 
@@ -101,6 +109,9 @@ def _draw_pictures(canvas: Canvas, frame: Frame, view: FilmView) -> None:
         place = canvas.picture(picture, (x, y, x + width - gap, y + height - gap))
         if index == 0:
             _draw_boxes(canvas, frame, view.visible, place)
+        if view.hand is not None and index == view.hand.marked_picture:
+            shape = picture.shape[1] * place[2], picture.shape[0] * place[2]
+            draw_marks(canvas, view.hand.marks, (place[0], place[1], *shape))
 
 
 def _draw_boxes(
@@ -162,7 +173,7 @@ def _draw_reply(canvas: Canvas, frame: Frame, view: FilmView, top: float) -> Non
 
 
 def _draw_footer(canvas: Canvas, frame: Frame, view: FilmView) -> None:
-    top = (frame.picture[3] + frame.height) // 2 - 12
+    top = (frame.bottom + frame.height) // 2 - 12
     baseline, x = top + 17.0, 24.0
     x = _label(canvas, x, baseline, "reward", f"{view.reward:.2f}")
     if view.badge:

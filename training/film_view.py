@@ -12,6 +12,7 @@ import numpy as np
 from training.belief_chart import Belief, read_belief
 from training.drawing import LONGEST_TEXT
 from training.episode import Episode, Turn
+from training.film_hand import Hand, Truth, read_hand
 
 Badge = tuple[str, str]
 """A remark, and its tone: "good", "bad", "choice" or "plain"."""
@@ -40,6 +41,7 @@ class FilmView:
         badge: a remark on the last action.
         belief: over the answers, given what has been seen; None where the truth tells of none.
         gains: letter of an action on offer -> the entropy that it is expected to take away [nats].
+        hand: how things stand for a robot; None for other episodes.
     """
 
     title: str
@@ -59,6 +61,7 @@ class FilmView:
     badge: Badge | None
     belief: Belief | None
     gains: Mapping[str, float]
+    hand: Hand | None
 
 
 def _turn_truth(episode: Episode, turn: int) -> dict[str, Any]:
@@ -152,6 +155,14 @@ def _reasoning(turn: Turn) -> str:
     return inside or reply.strip() or "(empty reply)"
 
 
+def _with_output(turn: Turn) -> str:
+    """The reasoning, and what the reply says after it."""
+    reasoning = _reasoning(turn)
+    output = (turn.output.text or "").rpartition("</think>")[2]
+    output = re.sub(r"</?output>", " ", output).strip()
+    return f"{reasoning}\n{output}" if output and output not in reasoning else reasoning
+
+
 def _badge(episode: Episode, turn: int, stage: str) -> Badge | None:
     """A remark on how the episode ended, or on what the turn's action was and brought."""
     if stage == "before":
@@ -161,7 +172,7 @@ def _badge(episode: Episode, turn: int, stage: str) -> Badge | None:
             return f"failed in {episode.failure.stage}", "bad"
         return ("solved", "good") if episode.success else ("not solved", "bad")
     truth = _turn_truth(episode, turn)
-    if truth.get("kind") == "invalid":
+    if truth.get("kind") == "invalid" or (truth.get("prediction") or {}).get("problem"):
         return "not understood", "bad"
     if truth.get("kind") == "answer":
         return "answers", "choice"
@@ -191,6 +202,9 @@ def make_view(
     title: str = "",
     terms: Mapping[str, np.ndarray] | None = None,
     show_visible: bool = False,
+    row: int = 0,
+    cameras: Sequence[str] = (),
+    moment: Truth | None = None,
 ) -> FilmView:
     """Gather what a frame of a turn shows.
 
@@ -201,9 +215,15 @@ def make_view(
         title: as in `heading`.
         terms: reward terms, each of shape () or (turns,).
         show_visible: include what the truth calls visible in the turn's picture.
+        row, cameras, moment: of a robot's episode, as in `read_hand`.
     """
+    belief = view_belief(episode, turn, stage)
+    hand = None
+    if belief is None:
+        hand = read_hand(episode, turn, stage, row=row, cameras=cameras, moment=moment)
+    reasoning = _reasoning if hand is None else _with_output
     acted, ended = stage != "before", stage == "end"
-    done = turn + acted
+    done = turn + (acted if hand is None else ended)  # what a hand does takes its time
     known = {k: v for k, v in (terms or {}).items() if v.ndim or ended}
     first, now = (own_lines(episode.turns[i].text, episode.turns[i].options) for i in (0, turn))
     question, said = question_and_said(first, now)
@@ -216,13 +236,14 @@ def make_view(
         question=question,
         said=said,
         options=episode.turns[turn].options,
-        reply=_reasoning(episode.turns[turn]) if acted else None,
+        reply=reasoning(episode.turns[turn]) if acted else None,
         choice=chosen_letter(episode, turn) if acted else None,
         answer=right_letter(episode) if ended else None,
         ended=ended,
         reward=float(sum(one.reward for one in episode.turns[:done])),
         terms={k: float(v[:done].sum()) if v.ndim else float(v) for k, v in known.items()},
         badge=_badge(episode, turn, stage),
-        belief=view_belief(episode, turn, stage),
+        belief=belief,
         gains=_turn_truth(episode, turn - 1).get("expected_gains") or {},
+        hand=hand,
     )

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import nn
 
-from policies.engines.scoring import score
 from policies.interface import Sample
 from policies.vlm import VLMPolicy
 from training.advantages import SCALES, has_signal, most_varied, spread_over_tokens, turn_advantages
@@ -223,9 +222,9 @@ def token_batch(agent: Agent, groups: list[ScoredGroup]) -> tuple[list[Sample], 
     token_advantages: list[np.ndarray] = []
     for group in groups:
         for episode, advantages in zip(group.episodes, group.advantages, strict=True):
-            sample = agent.sample(episode)
-            samples.append(sample)
-            token_advantages.append(spread_over_tokens(advantages, sample.turn_index))
+            for sample in agent.samples(episode):
+                samples.append(sample)
+                token_advantages.append(spread_over_tokens(advantages, sample.turn_index))
     return samples, token_advantages
 
 
@@ -237,7 +236,7 @@ def _reference_logprobs(
     if reference is None:
         raise ValueError(f"algorithm.loss.kl_weight is {config.loss.kl_weight} without a reference")
     return rescore(
-        reference, samples, collate=agent.chat.collate, score=score, config=config.learner
+        reference, samples, collate=agent.chat.collate, score=agent.score, config=config.learner
     )
 
 

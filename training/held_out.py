@@ -16,6 +16,7 @@ from training.annotations import (
     annotations_needed,
 )
 from training.avr_metrics import Row
+from training.baselines import action_space_of, make_random_policy
 from training.budget_study import BudgetStudy, BudgetStudyConfig, MakeVariant
 from training.checks import check_at_least
 from training.episode import Episode, save_episode
@@ -123,6 +124,10 @@ class HeldOut:
         if self._study is not None:
             self._study.measure(stage, policy)
             self._reporter.show_study(self._study)
+
+    def random_policy(self) -> Policy:
+        """A policy that acts at random within the environments' action space."""
+        return make_random_policy(action_space_of(self._pool))
 
     def best_constant(self) -> Policy:
         """The best policy that never looks, found on training worlds."""

@@ -18,7 +18,9 @@ from av.video.reformatter import ColorRange, Colorspace
 from training.belief_chart import draw_entropy, draw_small_bars, on_its_way
 from training.drawing import BAD, GOOD, MUTED, Canvas
 from training.episode import Episode
+from training.film_hand import is_robots, read_hand
 from training.film_layout import draw_message, draw_view
+from training.film_motion import Motion, motion_views
 from training.film_view import (
     STAGES,
     FilmView,
@@ -36,6 +38,8 @@ RewardTerms = Mapping[str, "float | Sequence[float] | np.ndarray"]
 
 MOVE_SECONDS = 0.7
 """How long the belief's bars take to move [s]."""
+MAX_COLUMNS = 12
+"""Of a contact sheet."""
 
 
 def record_episode(
@@ -46,10 +50,18 @@ def record_episode(
     title: str = "",
     fps: int | None = None,
     draw_truth: bool = False,
+    cameras: Sequence[str] = (),
+    motion: Motion | None = None,
 ) -> Path:
     """Write a film of one episode to `path` (.mp4). Arguments as in `episode_mp4`."""
     film = episode_mp4(
-        episode, reward_terms=reward_terms, title=title, fps=fps, draw_truth=draw_truth
+        episode,
+        reward_terms=reward_terms,
+        title=title,
+        fps=fps,
+        draw_truth=draw_truth,
+        cameras=cameras,
+        motion=motion,
     )
     write_atomic(path, film)
     return Path(path)
@@ -60,10 +72,11 @@ def episode_mp4(episode: Episode, *, fps: int | None = None, **options: Any) -> 
 
     Args:
         episode: as in `episode_frames`, and so are `options`.
-        fps: frames per second; None takes 4, or 12 where there is a belief, whose bars move.
+        fps: frames per second; None takes 4, or 12 where there is a belief, whose bars move, and
+            for robots, of which every action is a frame.
     """
     if fps is None:
-        fps = 12 if _has_belief(episode) else 4
+        fps = 12 if _has_belief(episode) or is_robots(episode) else 4
     return encode_mp4(episode_frames(episode, fps=fps, **options), fps)
 
 
@@ -75,10 +88,13 @@ def episode_frames(
     fps: int = 4,
     hold_seconds: float = 2.5,
     draw_truth: bool = False,
+    cameras: Sequence[str] = (),
+    motion: Motion | None = None,
 ) -> list[np.ndarray]:
     """The frames of a film: every turn before and after the policy acts, and the outcome.
 
-    Where the truth has a belief over the answers, its bars move when a new picture comes.
+    Where the truth has a belief over the answers, its bars move when a new picture comes. Of a
+    robot's episode every action is a frame, and so is every shot of `motion`.
 
     Args:
         episode: its truth, where present, adds the information gained and the right answer.
@@ -87,10 +103,13 @@ def episode_frames(
         fps: frames per second, at least 1.
         hold_seconds: how long each reply stays [s]; the view before it stays a third of that.
         draw_truth: draw boxes around the objects that the truth calls visible.
+        cameras: names of a turn's pictures, for what is drawn onto one of them; empty for front and
+            wrist.
+        motion: what the cameras saw of a robot while it moved; None for nothing.
 
     Returns:
-        uint8 arrays of shape (540, 960, 3), or (720, 1280, 3) for an episode whose truth has a
-        belief; a held frame is one array repeated.
+        uint8 arrays of shape (540, 960, 3), or (720, 1280, 3) for a robot's episode and for one
+        whose truth has a belief; a held frame is one array repeated.
 
     Raises:
         ValueError: `fps` below 1, or a reward term with another number of values than turns.
@@ -101,14 +120,17 @@ def episode_frames(
     held, short = max(1, round(fps * hold_seconds)), max(1, round(fps * hold_seconds / 3))
     if not episode.turns:
         return [draw_message(heading(episode, title), why_empty(episode))] * held
+    options: dict[str, Any] = {"title": title, "terms": terms, "show_visible": draw_truth}
+    if is_robots(episode) and not _has_belief(episode):
+        options |= {"cameras": cameras}
+        views = motion_views(episode, held=held, short=short, motion=motion, **options)
+        return [frame for view, repeat in views for frame in [draw_view(view)] * repeat]
     repeats = dict(zip(STAGES, (short, held, held), strict=True))
     moments = [(turn, stage) for turn in range(len(episode.turns)) for stage in STAGES[:2]]
     frames: list[np.ndarray] = []
     num_views = 1
     for turn, stage in [*moments, (len(episode.turns) - 1, "end")]:
-        view = make_view(
-            episode, turn, stage=stage, title=title, terms=terms, show_visible=draw_truth
-        )
+        view = make_view(episode, turn, stage=stage, **options)
         seen = len(view.belief.entropies) if view.belief else 0
         moving = min(repeats[stage] - 1, round(MOVE_SECONDS * fps)) if seen > num_views else 0
         num_views = max(num_views, seen)
@@ -173,7 +195,8 @@ def _add_stream(container: Any, shape: tuple[int, ...], fps: int) -> Any:
 
 
 def contact_sheet(episodes: Sequence[Episode], path: Path, *, cell: int = 180) -> Path:
-    """Write a PNG with one row per episode and one column per turn, each with its choice below.
+    """Write a PNG with one row per episode and one column per turn, each with its choice below. Of
+    longer episodes `MAX_COLUMNS` turns are shown, evenly spread.
 
     Args:
         episodes: at least one.
@@ -183,7 +206,7 @@ def contact_sheet(episodes: Sequence[Episode], path: Path, *, cell: int = 180) -
     if not episodes:
         raise ValueError("a contact sheet needs at least one episode, got none")
     gap, label = 12, 170
-    num_columns = max(1, *(len(episode.turns) for episode in episodes))
+    num_columns = max(1, *(len(_sheet_turns(episode)) for episode in episodes))
     chart = 34 if any(_has_belief(episode) for episode in episodes) else 0
     height = cell + 30 + chart
     canvas = Canvas(label + num_columns * (cell + gap) + gap, len(episodes) * height + 2 * gap)
@@ -195,13 +218,19 @@ def contact_sheet(episodes: Sequence[Episode], path: Path, *, cell: int = 180) -
         canvas.line(gap, top + 62, f"reward {episode.env_return:.2f}", size=13, color=MUTED)
         if _has_belief(episode):
             _draw_curve(canvas, episode, (gap, top + cell - 64, label - gap, top + cell))
-        for turn in range(len(episode.turns)):
-            left = label + turn * (cell + gap)
+        for column, turn in enumerate(_sheet_turns(episode)):
+            left = label + column * (cell + gap)
             _draw_cell(canvas, episode, turn, (left, top, left + cell, top + cell))
     buffer = io.BytesIO()
     canvas.image.save(buffer, format="PNG")
     write_atomic(path, buffer.getvalue())
     return Path(path)
+
+
+def _sheet_turns(episode: Episode) -> list[int]:
+    num_turns = len(episode.turns)
+    columns = min(num_turns, MAX_COLUMNS)
+    return [round(turn) for turn in np.linspace(0, num_turns - 1, columns)]
 
 
 def _has_belief(episode: Episode) -> bool:
@@ -225,10 +254,19 @@ def _draw_cell(canvas: Canvas, episode: Episode, turn: int, box: tuple[int, int,
     if belief is not None:
         draw_small_bars(canvas, (box[0], box[3] + 5, box[2], box[3] + 33), belief)
         baseline += 34
+    canvas.line(
+        box[0], baseline, _cell_words(episode, turn), size=12, color=MUTED, width=box[2] - box[0]
+    )
+
+
+def _cell_words(episode: Episode, turn: int) -> str:
+    """The choice, or for a robot the stage of its task."""
+    hand = read_hand(episode, turn, "before")
+    if hand is not None:
+        return f"turn {turn + 1}  {hand.stage}"
     letter = chosen_letter(episode, turn)
     option = episode.turns[turn].options.get(letter or "", "")
-    text = f"{letter}  {option}" if letter else "no choice"
-    canvas.line(box[0], baseline, text, size=12, color=MUTED, width=box[2] - box[0])
+    return f"{letter}  {option}" if letter else "no choice"
 
 
 def _check_terms(reward_terms: RewardTerms, num_turns: int) -> dict[str, np.ndarray]:

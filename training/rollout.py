@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
 import gymnasium
+import numpy as np
 
 from policies.interface import Conversation, Observation, Policy, PolicyOutput, UnansweredError
 from saccade import __version__

@@ -48,7 +48,7 @@ class ExpertBatches:
     thread.
 
     Episodes come in chunks of several batches; within a chunk, episodes of like length share a
-    batch, so that little is padded.
+    batch, so that little is padded. Where every turn is a sample, those of a chunk are shuffled.
 
     Args:
         pool: environments for the background thread only (GL contexts belong to one thread).
@@ -85,9 +85,15 @@ class ExpertBatches:
         specs = [EpisodeSpec(seed=s) for s in task_seeds("imitation", chunk * count, count)]
         episodes = collect_episodes(self._pool, ExpertPolicy(self._config.expert_style), specs)
         check_failures(episodes, max_failed_share=0.0)
-        samples = sorted((self._agent.sample(e) for e in episodes), key=lambda s: len(s.input_ids))
-        order = np.random.default_rng([chunk]).permutation(BATCHES_PER_CHUNK)
-        return [samples[i * size : (i + 1) * size] for i in order]
+        samples = [sample for episode in episodes for sample in self._agent.samples(episode)]
+        rng = np.random.default_rng([chunk])
+        order = rng.permutation(BATCHES_PER_CHUNK)
+        if len(samples) > count:  # the turns of an episode are too alike to fill a batch
+            samples = [samples[i] for i in rng.permutation(len(samples))]
+        else:
+            samples.sort(key=lambda sample: len(sample.input_ids))
+        cuts = [len(samples) * i // BATCHES_PER_CHUNK for i in range(BATCHES_PER_CHUNK + 1)]
+        return [samples[cuts[i] : cuts[i + 1]] for i in order]
 
 
 def imitate(

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from policies.engines.rows import CachedRow
+from policies.engines.sampling import affordable
 from policies.inputs import TokenSequence
 from policies.interface import Completion, GenerationRequest
 from policies.noise import make_generator
@@ -28,6 +29,7 @@ class PendingReply:
         start: how many tokens of the prompt that are.
         keep: whether keys and values stay for the next turn.
         tokens, logprobs: what is sampled so far.
+        spent: of the request's budget.
         reason: None until the reply is complete, then "stop" or "length".
     """
 
@@ -38,6 +40,7 @@ class PendingReply:
     keep: bool = True
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
+    spent: int = 0
     reason: str | None = None
 
     @property
@@ -68,7 +71,9 @@ class PendingReply:
         """Add a sampled token and see whether the reply is complete."""
         self.tokens.append(token)
         self.logprobs.append(logprob)
-        if token in self.request.stop_ids:
+        budget = self.request.budget
+        self.spent += 0 if budget is None else int(budget.costs[token])
+        if token in self.request.stop_ids or (budget is not None and self.spent >= budget.total):
             self.reason = "stop"
         elif len(self.tokens) == self.request.max_new_tokens:
             self.reason = "length"
@@ -153,15 +158,21 @@ class DecodeState:
         positions: int64 (B,), rotary position of the next token.
         temperatures: float32 (B,).
         uniforms: float64 (B, longest reply), the sampling noise.
+        costs: int64 (B, V), as in `TokenBudget`; None where no request has a budget.
+        left: int64 (B,), what is left of the budgets; 0 where there is none. None likewise.
     """
 
     lengths: torch.Tensor
     positions: torch.Tensor
     temperatures: torch.Tensor
     uniforms: torch.Tensor
+    costs: torch.Tensor | None = None
+    left: torch.Tensor | None = None
 
     @classmethod
-    def start(cls, replies: Sequence[PendingReply], positions: torch.Tensor) -> DecodeState:
+    def start(
+        cls, replies: Sequence[PendingReply], positions: torch.Tensor, vocab_size: int
+    ) -> DecodeState:
         """The state after the prompts are computed; `positions` is int64 (B,)."""
         longest = max(reply.request.max_new_tokens for reply in replies)
         uniforms = np.stack(
@@ -170,17 +181,46 @@ class DecodeState:
         lengths = [len(reply.request.prompt_ids) for reply in replies]
         temperatures = [float(reply.request.temperature) for reply in replies]
         device = positions.device
+        costs, left = _budgets(replies, vocab_size)
         return cls(
             lengths=torch.tensor(lengths, device=device),
             positions=positions,
             temperatures=torch.tensor(temperatures, device=device),
             uniforms=torch.from_numpy(uniforms).to(device),
+            costs=None if costs is None else costs.to(device),
+            left=None if left is None else left.to(device),
         )
 
     def select(self, order: Sequence[int]) -> DecodeState:
         """These rows in this order."""
         index = torch.as_tensor(order, device=self.lengths.device)
-        return DecodeState(**{name: value[index] for name, value in vars(self).items()})
+        rows = {n: None if value is None else value[index] for n, value in vars(self).items()}
+        return DecodeState(**rows)  # type: ignore[arg-type]  # None only where None was
+
+    def restrict(self, logits: torch.Tensor) -> torch.Tensor:
+        """Logits (B, V) with what the budgets rule out at minus infinity."""
+        if self.costs is None or self.left is None:
+            return logits
+        ruled_out = ~affordable(self.costs, self.left) & (self.left > 0)[:, None]
+        return logits.masked_fill(ruled_out, -torch.inf)
+
+    def spend(self, tokens: torch.Tensor) -> None:
+        """Take the costs of sampled tokens, int64 (B,), off the budgets."""
+        if self.costs is not None and self.left is not None:
+            self.left = self.left - self.costs.gather(1, tokens[:, None])[:, 0]
+
+
+def _budgets(
+    replies: Sequence[PendingReply], vocab_size: int
+) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    """`DecodeState.costs` and `DecodeState.left` before the first token."""
+    budgets = [reply.request.budget for reply in replies]
+    if all(budget is None for budget in budgets):
+        return None, None
+    none = np.zeros(vocab_size, dtype=np.int64)
+    costs = np.stack([none if budget is None else budget.costs for budget in budgets])
+    left = [0 if budget is None else budget.total for budget in budgets]
+    return torch.from_numpy(costs), torch.tensor(left)
 
 
 def _round_up(number: int, step: int) -> int:

@@ -28,3 +28,13 @@ def sample_tokens(
     drawn = torch.searchsorted(cumulative, thresholds, right=True)[:, 0]
     tokens = torch.where(greedy, log_probs.argmax(dim=-1), drawn.clamp(max=logits.shape[-1] - 1))
     return tokens, log_probs.gather(-1, tokens[:, None])[:, 0]
+
+
+def affordable(costs: torch.Tensor, left: torch.Tensor) -> torch.Tensor:
+    """Which tokens a budget allows, bool (N, V).
+
+    Args:
+        costs: int64 (N, V) or (1, V), as in `policies.interface.TokenBudget`.
+        left: int64 (N,), what is left of the budgets.
+    """
+    return (costs > 0) & (costs <= left[:, None])

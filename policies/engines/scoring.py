@@ -8,7 +8,9 @@ import torch
 from transformers import Qwen2_5_VLForConditionalGeneration
 
 from policies.engines.attention import check_causal_without_mask
+from policies.engines.sampling import affordable
 from policies.inputs import ModelInputs
+from policies.interface import TokenBudget
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +88,7 @@ def score(
     *,
     temperature: float = 1.0,
     select: torch.Tensor | None = None,
+    budget: TokenBudget | None = None,
 ) -> TokenScores:
     """Score every token given those before it.
 
@@ -95,6 +98,8 @@ def score(
         temperature: divides the logits, as in sampling; above 0.
         select: bool (B, T), the tokens to score (a loss mask, say); None scores all but padding.
             The output layer is applied to these places only.
+        budget: what the tokens of `select`, one reply per row, were limited to when they were
+            sampled; None for no limit.
 
     Returns:
         The scores, differentiable with respect to the model.
@@ -105,16 +110,36 @@ def score(
     targets = select[:, 1:]
     hidden = encode(model, inputs)[:, :-1][targets]
     logits = model.lm_head(hidden).float() / temperature
+    if budget is not None:
+        ruled_out = ~_affordable_at(targets, inputs.input_ids[:, 1:], budget)
+        logits = logits.masked_fill(ruled_out, -torch.inf)
     log_probs = torch.log_softmax(logits, dim=-1)
     chosen = log_probs.gather(-1, inputs.input_ids[:, 1:][targets][:, None])[:, 0]
-    entropies = -(log_probs.exp() * log_probs).sum(dim=-1)
+    # A token that is ruled out adds nothing to the entropy, and 0 * -inf would be NaN.
+    finite = log_probs if budget is None else log_probs.masked_fill(ruled_out, 0.0)
+    entropies = -(log_probs.exp() * finite).sum(dim=-1)
     return TokenScores(
-        trainer_logprobs=_scatter(chosen, targets), entropies=_scatter(entropies, targets)
+        trainer_logprobs=scatter(chosen, targets), entropies=scatter(entropies, targets)
     )
 
 
-def _scatter(values: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+def scatter(values: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Values of the places (b, t) of `targets` (B, T-1) as (B, T), each moved to t + 1."""
     rows, columns = targets.nonzero(as_tuple=True)
     out = values.new_zeros(targets.shape[0], targets.shape[1] + 1)
     return out.index_put((rows, columns + 1), values)
+
+
+def _affordable_at(
+    targets: torch.Tensor, tokens: torch.Tensor, budget: TokenBudget
+) -> torch.Tensor:
+    """Which tokens the budget allows at the N places of `targets`, bool (N, V).
+
+    Args:
+        targets, tokens: (B, T), the places to score and the tokens there.
+        budget: whole at the first place of a row.
+    """
+    costs = torch.from_numpy(budget.costs).to(tokens.device)
+    paid = torch.where(targets, costs[tokens], 0)
+    left = budget.total - (paid.cumsum(dim=1) - paid)
+    return affordable(costs[None], left[targets])

@@ -170,7 +170,8 @@ class TransformersEngine:
             longest = max(len(reply.request.prompt_ids) for reply in twins)
             self._table.pool.copy_rows(list(range(first, len(batch))), sources[first:], longest)
             hidden, positions = hidden[sources], positions[sources]
-        self._decode(batch, hidden, DecodeState.start(batch, positions))
+        vocab_size = self.model.lm_head.out_features
+        self._decode(batch, hidden, DecodeState.start(batch, positions, vocab_size))
 
     def _compute_prompts(
         self, replies: Sequence[PendingReply]
@@ -217,9 +218,10 @@ class TransformersEngine:
         window = list(batch)
         step = 0
         while True:
-            logits = self.model.lm_head(hidden)
+            logits = state.restrict(self.model.lm_head(hidden))
             tokens, logprobs = sample_tokens(logits, state.temperatures, state.uniforms[:, step])
             step += 1
+            state.spend(tokens)
             for reply, token, logprob in zip(
                 window, tokens.tolist(), logprobs.tolist(), strict=True
             ):

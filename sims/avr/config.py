@@ -10,6 +10,7 @@ QUESTION_TYPES = ("query", "exist", "count", "compare", "math_count", "math_comp
 QUERY_ATTRIBUTES = ("color", "shape", "material")
 ACTION_FORMS = ("lettered", "typed")
 TARGET_NAMES = ("marks", "regions")
+EXECUTORS = ("magic", "arm")
 MAY_BE_EMPTY = ("filter_attributes", "large_colors")
 
 
@@ -43,6 +44,9 @@ class AvrConfig:
             point into the picture, free-form answers).
         target_names: what options call their targets: "marks" (numbers drawn into the picture) or
             "regions" (left, middle, right; counted where a column has several handles).
+        executor: who carries out Pick and Move Object: "magic" (what is picked is gone, what is
+            pushed slides along) or "arm" (a robot arm grasps, carries and pushes it, and may fail;
+            see `sims.avr.arm_executor`).
         min_actions, max_actions: how many action options are offered, 5 to 8; the first list always
             holds as many as may be.
         offer_lift: whether lists offer to lift the viewer, so that it looks down on the scene, and
@@ -79,6 +83,7 @@ class AvrConfig:
     sufficient_share: float = 0.4
     action_form: str = "lettered"
     target_names: str = "marks"
+    executor: str = "magic"
     min_actions: int = 6
     max_actions: int = 8
     offer_lift: bool = True
@@ -135,7 +140,12 @@ class AvrConfig:
                 raise ValueError(f"{prefix}{name} is {chosen}; each name may stand once")
 
     def _check_choices(self, prefix: str) -> None:
-        for name, values in (("action_form", ACTION_FORMS), ("target_names", TARGET_NAMES)):
+        legal = {
+            "action_form": ACTION_FORMS,
+            "target_names": TARGET_NAMES,
+            "executor": EXECUTORS,
+        }
+        for name, values in legal.items():
             if getattr(self, name) not in values:
                 raise ValueError(
                     f"{prefix}{name} is {getattr(self, name)!r}; legal: {', '.join(values)}"

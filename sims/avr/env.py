@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium.spaces import Dict
 
 from sims.avr.actions import Action, perform
+from sims.avr.arm_executor import BY_ARM, ArmExecutor, Executed
 from sims.avr.candidates import (
     OptionList,
     deal_letters,
@@ -58,6 +59,7 @@ class AvrEnv(gymnasium.Env[dict[str, Any], str]):
         world: the world as it stands; private like `info["truth"]`, and so are the next two.
         sight: what the latest picture shows.
         knowledge: what has been seen, the belief, and the options on offer.
+        executor: the arm that carries out deeds, or None where none does.
         expert_styles: the ways in which its expert can act.
     """
 
@@ -76,6 +78,7 @@ class AvrEnv(gymnasium.Env[dict[str, Any], str]):
             scene_kind, self.config.scene_types, include_held_out=self.config.include_held_out
         )
         of_kind = choose_scene_types(scene_kind, [], include_held_out=True)
+        self.executor = ArmExecutor() if self.config.executor == "arm" else None
         self._with_open = not self.config.brief and any(t.has_openable for t in of_kind)
         self.render_mode = render_mode
         height, width = self.config.image_height, self.config.image_width
@@ -103,7 +106,7 @@ class AvrEnv(gymnasium.Env[dict[str, Any], str]):
         config, rng = self.config, self.np_random
         self._start_state, self._replies = dict(rng.bit_generator.state), []
         self._task, (self.world, self.sight) = draw_task(config, self._types, rng, self.realise)
-        self._foresight = Foresight(self.world)
+        self._foresight = Foresight(self.world, by_arm=self.executor is not None)
         handles = [n for device in self._task.layout.devices for n in device.handles]
         self._marks = deal_marks(handles, rng) if config.target_names == "marks" else {}
         self._answers = self._deal_answers()
@@ -118,7 +121,7 @@ class AvrEnv(gymnasium.Env[dict[str, Any], str]):
             brief=config.brief,
         )
         self.knowledge.add(self.sight, self.world)
-        self._turn, self._over = 0, False
+        self._turn, self._over, self._num_failed = 0, False, 0
         self._offer_actions()
         truth = self._truth(Step(kind="reset"))
         return self._observation(""), self._info(success=False, truth=truth)
@@ -138,7 +141,8 @@ class AvrEnv(gymnasium.Env[dict[str, Any], str]):
         truncated = not terminated and self._turn >= self.config.max_turns
         self._over = terminated or truncated
         info = self._info(success=success, truth=self._truth(step))
-        return self._observation(decision.note), float(success), terminated, truncated, info
+        note = decision.note or step.note
+        return self._observation(note), float(success), terminated, truncated, info
 
     @property
     def task(self) -> Task:
@@ -197,12 +201,12 @@ class AvrEnv(gymnasium.Env[dict[str, Any], str]):
     def _carry_out(self, decision: Decision) -> Step:
         """Do what was decided, look, and say what that revealed."""
         knowledge = self.knowledge
-        before, expected = dict(knowledge.known), None
+        before, expected, executed = dict(knowledge.known), None, None
         if decision.action is not None:
             offered = knowledge.options.actions.items()
             letter = next((k for k, action in offered if action == decision.action), "")
             expected = knowledge.gains.get(letter)
-            perform(decision.action, self.world)
+            executed = self._perform(decision.action)
             self.sight = look(self.world, self._settings)
             knowledge.actions.append(decision.action)
             knowledge.add(self.sight, self.world)
@@ -213,7 +217,20 @@ class AvrEnv(gymnasium.Env[dict[str, Any], str]):
             action=decision.action,
             known_before=before,
             expected_gain=expected,
+            executed=executed,
+            num_failed=self._num_failed,
         )
+
+    def _perform(self, action: Action) -> Executed | None:
+        """Carry an action out, by magic or by the arm; what the arm cannot do is learned."""
+        if self.executor is None or action.kind not in BY_ARM:
+            perform(action, self.world)
+            return None
+        executed = self.executor.perform(action, self.world)
+        self._num_failed += not executed.moved
+        self.knowledge.learn(action, is_possible=executed.moved)
+        self._foresight.learn(action, is_possible=executed.moved)
+        return executed
 
     def _offer_actions(self) -> None:
         """Put the actions for the world as it stands on the list, and foresee what they gain."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from sims.avr.actions import Action
 from sims.avr.exposure import ABSENT_GROUP, shown_shares
+from sims.avr.handling.table import takes_along
 from sims.avr.things import Body, Contents
 from sims.avr.viewer import Station
 from sims.avr.world import PUSH_DISTANCE, SEEN_FRACTION, World
@@ -25,10 +26,13 @@ class Foresight:
 
     Args:
         world: the world; it is left as it was after each question.
+        by_arm: whether a robot arm carries deeds out, which takes what stands in a box along with
+            the box.
     """
 
-    def __init__(self, world: World) -> None:
-        self._mj, self.world = import_mujoco(), world
+    def __init__(self, world: World, *, by_arm: bool = False) -> None:
+        self._mj, self.world, self._by_arm = import_mujoco(), world, by_arm
+        self._impossible: set[Action] = set()
         self._stands_as: object = None
         self._views: dict[tuple[object, ...], frozenset[str]] = {}
 
@@ -43,7 +47,8 @@ class Foresight:
             Names of unknown places that at least one of the pictures would show.
         """
         self._forget_if_changed()
-        unknown = tuple(p.name for p in self.world.layout.places() if p.name not in known)
+        closed = {*known, *self.world.lost_places}
+        unknown = tuple(p.name for p in self.world.layout.places() if p.name not in closed)
         station = self.world.station
         deeds: tuple[Action, ...] = ()
         found: frozenset[str] = frozenset()
@@ -55,6 +60,16 @@ class Foresight:
                 deeds = (*deeds, action)
             found |= self._view_after(deeds, station, unknown)
         return found
+
+    def learn(self, action: Action, *, is_possible: bool) -> None:
+        """Take in whether the arm could do something. What it could not changes nothing in what is
+        foreseen, until the arm has done something else.
+        """
+        self._views.clear()
+        if is_possible:
+            self._impossible.clear()
+        else:
+            self._impossible.add(action)
 
     def _forget_if_changed(self) -> None:
         """Drop what was foreseen for the world as it stood before."""
@@ -71,9 +86,11 @@ class Foresight:
         key = (deeds, station, unknown)
         if key not in self._views:
             with self._imagined(unknown):
-                for deed in deeds:
+                possible = [deed for deed in deeds if deed not in self._impossible]
+                for deed in possible:
                     self._imagine(deed)
-                self._views[key] = self._open_to(station.eye(), unknown)
+                left = [name for name in unknown if name not in self._taken_along(possible)]
+                self._views[key] = self._open_to(station.eye(), left)
         return self._views[key]
 
     @contextmanager
@@ -108,6 +125,12 @@ class Foresight:
             travel = world.travel(action.target) if action.kind == "open" else 0.0
             world.data.qpos[world.joint_address(action.target)] = travel
         self._mj.mj_kinematics(world.model, world.data)
+
+    def _taken_along(self, deeds: Sequence[Action]) -> set[str]:
+        """Places that an arm which does this carries off."""
+        picked = {deed.target for deed in deeds if deed.kind == "pick"}
+        places = self.world.layout.places() if self._by_arm else ()
+        return {p.name for p in places if p.carrier in picked and takes_along(self.world, p)}
 
     def _lower_above(self, body: Body, height: float) -> None:
         for other in self.world.layout.bodies():

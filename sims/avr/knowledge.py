@@ -65,6 +65,8 @@ class Knowledge:
         turns_left: replies that may still be given, this one included.
         looks: one per picture.
         actions: what was done after each look but the last; None for a void reply.
+        failed: deeds that a robot arm has said it could not do when it last tried; always empty
+            where no arm carries them out.
         known: place -> what stood there at the start (None: nothing), for every place seen so far.
         gains: expected gain of each action on the list [nats], or empty where none is foreseen.
         foreseen: letter -> names of the unknown places that this action should show; or empty
@@ -80,6 +82,7 @@ class Knowledge:
     turns_left: int
     looks: list[Look] = field(default_factory=list)
     actions: list[Action | None] = field(default_factory=list)
+    failed: set[Action] = field(default_factory=set)
     known: Contents = field(default_factory=dict)
     gains: dict[str, float] = field(default_factory=dict)
     foreseen: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -107,6 +110,13 @@ class Knowledge:
             )
         )
         self.known.update({name: world.contents[name] for name in shown})
+
+    def learn(self, action: Action, *, is_possible: bool) -> None:
+        """Take in what was said of a deed of the arm's: whether it could do it."""
+        if is_possible:
+            self.failed.discard(action)
+        else:
+            self.failed.add(action)
 
     def name(self, thing: Thing) -> str:
         """What a thing is called in this episode, e.g. "small red cube"."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sims.avr.exposure import ABSENT_GROUP
 from sims.rendering import import_mujoco
 
 if TYPE_CHECKING:
@@ -38,11 +39,15 @@ class Physics:
         self._kept: list[tuple[int, int]] = []
 
     def keep_away(self, bodies: Sequence[int]) -> None:
-        """Hold these free bodies, and no others, where they cannot be met.
+        """Hold these free bodies, and no others, where they cannot be met or seen.
 
         Args:
             bodies: MuJoCo's ids, in the order in which they are to stand.
         """
+        away = np.isin(self._model.geom_bodyid, list(bodies))
+        self._model.geom_contype[away] = 0
+        self._model.geom_conaffinity[away] = 0
+        self._model.geom_group[away] = ABSENT_GROUP
         joints = self._model.body_jntadr[list(bodies)]
         positions, velocities = self._model.jnt_qposadr[joints], self._model.jnt_dofadr[joints]
         self._kept = list(zip(map(int, positions), map(int, velocities), strict=True))

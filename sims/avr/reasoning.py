@@ -215,7 +215,8 @@ def _call_places(places: Collection[Place], knowledge: Knowledge | None = None) 
 def _landmarks(knowledge: Knowledge, place: Place) -> str:
     """The marks of what hides a place, where some have been in view and not been taken away."""
     column = place.name.removeprefix("hidden")  # devices' parts and places are named by column
-    gone = {action.target for action in knowledge.actions if action and action.kind == "pick"}
+    done = [action for action in knowledge.actions if action and action not in knowledge.failed]
+    gone = {action.target for action in done if action.kind == "pick"}
     seen = {name for look in knowledge.looks for name in look.handles} - gone
     calls = [knowledge.names[name] for name in seen if name.startswith(f"{column}:")]
     numbers = sorted(int(call.removeprefix(MARKED)) for call in calls if call.startswith(MARKED))

@@ -20,6 +20,10 @@ LETTERED = (
     "you a new picture. Numbers in the picture mark what can be acted on. Think inside "
     "<think></think>, then write <answer>letter</answer> or <action>letter</action>."
 )
+BY_ARM = (
+    "A robot arm picks and pushes; what it cannot do stays undone, it may knock things over, and "
+    "it takes what stands in a box along with the box. "
+)
 TYPED = (
     "Each reply gives the answer, which ends the episode, or asks for one action, which shows you "
     f"a new picture. Actions: {FORMS}; x and y point into the present picture, from 0 at the left "
@@ -44,7 +48,8 @@ def first_text(
         config: gives the form and whether to be brief.
         turn: what turn it is.
     """
-    lines = [] if config.brief else [SETTING + (TYPED if options is None else LETTERED)]
+    setting = SETTING + (BY_ARM if config.executor == "arm" else "")
+    lines = [] if config.brief else [setting + (TYPED if options is None else LETTERED)]
     lines.append(f"Question: {question.text}")
     if options is None:
         lines.append(f"Answers: {', '.join(offer)}")

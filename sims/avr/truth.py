@@ -18,6 +18,9 @@ At the reset and after every step:
 - `expected_gains`: letter -> expected entropy drop [nats] of each action on the list that is now
   on offer; `expected_gain`: that of the action just done, as it stood before, or None. Both empty
   where the configuration does not foresee.
+- `executed`, only after a deed of a robot arm: `reached`, `grasped`, `moved`, `problem` as in
+  `sims.avr.arm_executor.Executed`, and `num_failed`: such deeds of the episode so far in which the
+  arm did not move what it was to move.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sims.avr.actions import Action
+from sims.avr.arm_executor import Executed
 from sims.avr.knowledge import Knowledge
 from sims.avr.process import Task
 from sims.avr.things import Contents
@@ -42,6 +46,8 @@ class Step:
         action: what was done, or None.
         known_before: what had been seen before; None at the reset.
         expected_gain: what was expected of the action [nats], or None.
+        executed: what became of a deed of the arm's, or None.
+        num_failed: the arm's deeds of the episode so far that did not move what they were to move.
     """
 
     kind: str
@@ -49,6 +55,13 @@ class Step:
     action: Action | None = None
     known_before: Contents | None = field(default=None)
     expected_gain: float | None = None
+    executed: Executed | None = None
+    num_failed: int = 0
+
+    @property
+    def note(self) -> str:
+        """What the policy is told about the deed; "" for nothing."""
+        return "" if self.executed is None else self.executed.note
 
 
 def make_truth(
@@ -86,7 +99,15 @@ def make_truth(
         "logprob_gain": math.log(posterior[task.gold]) - math.log(prior[task.gold]),
         "expected_gains": dict(knowledge.gains),
         "expected_gain": step.expected_gain,
+        **_deed(step),
     }
+
+
+def _deed(step: Step) -> dict[str, Any]:
+    """What became of a deed of the arm's, where there was one."""
+    if step.executed is None:
+        return {}
+    return {"executed": {**asdict(step.executed), "num_failed": step.num_failed}}
 
 
 def _hinges(task: Task, known: Contents, place: str) -> bool:

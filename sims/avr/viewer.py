@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+
+from sims.rendering import import_mujoco
 
 AZIMUTH_STEP_DEG = 45
 ELEVATIONS_DEG = {"low": 18.0, "high": 52.0}
@@ -57,6 +60,14 @@ class Station:
         azimuth, elevation = map(math.radians, (self.azimuth, ELEVATIONS_DEG[self.elevation]))
         out = np.array([math.sin(azimuth), -math.cos(azimuth), 0.0])
         return math.cos(elevation) * out + np.array([0.0, 0.0, math.sin(elevation)])
+
+
+@lru_cache(maxsize=64)
+def camera_pose(station: Station) -> tuple[np.ndarray, np.ndarray]:
+    """Where the camera is at a station, (3,) [m], and its turn (w, x, y, z)."""
+    quat = np.empty(4)
+    import_mujoco().mju_mat2Quat(quat, station.frame().flatten())
+    return station.eye(), quat
 
 
 FIRST_STATION = Station()

@@ -7,16 +7,15 @@ while the viewer walks.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sims.avr.exposure import ABSENT_GROUP, shown_shares
+from sims.avr.exposure import shown_shares
 from sims.avr.physics import STILL_SPEED, Physics
 from sims.avr.things import Body, Contents, Layout, Place
-from sims.avr.viewer import DISTANCE, HALF_WIDTH, Station
+from sims.avr.viewer import DISTANCE, HALF_WIDTH, Station, camera_pose
 from sims.avr.vocabulary import SIZES
 from sims.avr.world_model import PHYSICS_DT, world_xml
 from sims.rendering import import_mujoco
@@ -56,6 +55,7 @@ class World:
         layout, contents: as given.
         station: where the viewer stands.
         picked: names of the bodies that have been taken away.
+        lost_places: names of the places that went with them, which nobody can look into any more.
 
     Raises:
         UnsettledError: where it does not come to rest.
@@ -85,6 +85,7 @@ class World:
             if place.carrier
         }
         self._left_behind: dict[str, np.ndarray] = {}
+        self.lost_places: set[str] = set()
         self._check_rests()
         self.set_picture_size(1, 1)
         self.look_from(Station())
@@ -92,7 +93,7 @@ class World:
     def look_from(self, station: Station) -> None:
         """Put the viewer there."""
         self.station = station
-        self.model.cam_pos[0], self.model.cam_quat[0] = _camera_pose(station)
+        self.model.cam_pos[0], self.model.cam_quat[0] = camera_pose(station)
         self._physics.update()
 
     def set_picture_size(self, height: int, width: int) -> None:
@@ -107,17 +108,33 @@ class World:
         """Take a body away; what it carried falls. False for what is fixed, or gone already."""
         if not self._is_loose(name):
             return False
-        for place in self.layout.places():
-            if place.carrier == name:
-                self._left_behind[place.name] = self._carried(place)
-        self.picked.add(name)
-        geoms = self.geoms_of(name)
-        self.model.geom_contype[geoms] = 0
-        self.model.geom_conaffinity[geoms] = 0
-        self.model.geom_group[geoms] = ABSENT_GROUP
-        self._physics.keep_away([self.model.body(gone).id for gone in sorted(self.picked)])
-        self._physics.settle()
+        self.rearrange({}, gone=[name])
         return True
+
+    def rearrange(
+        self,
+        poses: Mapping[str, tuple[np.ndarray, np.ndarray]],
+        *,
+        gone: Sequence[str],
+        lost_places: Collection[str] = (),
+    ) -> None:
+        """Put bodies elsewhere or take them away, and let everything settle.
+
+        Args:
+            poses: name of a loose body -> its new position (3,) [m] and turn (w, x, y, z).
+            gone: names of loose bodies to take away.
+            lost_places: places that go with them; others stay where their carriers leave them.
+        """
+        for place in self.layout.places():
+            if place.carrier in gone and place.name not in lost_places:
+                self._left_behind[place.name] = self._carried(place)
+        self.lost_places.update(lost_places)
+        for name, (position, quat) in poses.items():
+            start = self.joint_address(name)
+            self.data.qpos[start : start + 7] = (*position, *quat)
+        self.picked.update(gone)
+        self._physics.keep_away([self.model.body(name).id for name in sorted(self.picked)])
+        self._physics.settle()
 
     def push(self, name: str, direction: str) -> bool:
         """Push a body to the "left" or "right" of the first view. False where nothing moves."""
@@ -235,7 +252,7 @@ class World:
 
     def _in_view(self, strayed: Collection[str], elsewhere: Collection[str] = ()) -> frozenset[str]:
         """Names of the places of which enough is in view; see `_shares`."""
-        places = self.layout.places()
+        places = [p for p in self.layout.places() if p.name not in self.lost_places]
         shares = self._shares(places, strayed, elsewhere)
         pairs = zip(places, shares, strict=True)
         return frozenset(place.name for place, share in pairs if share >= SEEN_FRACTION)
@@ -279,11 +296,3 @@ class World:
 
     def _velocity_address(self, name: str) -> int:
         return int(self.model.joint(name).dofadr[0])
-
-
-@lru_cache(maxsize=64)
-def _camera_pose(station: Station) -> tuple[np.ndarray, np.ndarray]:
-    """Where the camera is at a station, (3,) [m], and its turn (w, x, y, z)."""
-    quat = np.empty(4)
-    import_mujoco().mju_mat2Quat(quat, station.frame().flatten())
-    return station.eye(), quat

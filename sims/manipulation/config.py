@@ -90,6 +90,8 @@ class ManipulationConfig:
             "semantics" (new words, colours and targets) and "execution" (poses, dynamics).
         num_distractors: how many things that are not asked for, 0 to 4.
         paraphrases: whether instructions are worded in many ways; False always words them alike.
+        task_facts: whether the truth at reset also holds `affordance` and `expert_path`, which cost
+            a rollout of the expert.
     """
 
     engine: str = "mujoco"
@@ -109,6 +111,7 @@ class ManipulationConfig:
     split: str = "train"
     num_distractors: int = 2
     paraphrases: bool = True
+    task_facts: bool = False
 
     def check(self, prefix: str = "env.config.") -> None:
         """Raise `ValueError` naming the first field that is out of range."""
@@ -146,4 +149,3 @@ class ManipulationConfig:
     def action_width(self) -> int:
         """Numbers of one action; 0 for text."""
         return {"ee_delta": 7, "joint_pos": 8, "waypoint": 5, "text": 0}[self.control]
-

@@ -35,6 +35,7 @@ SCRIPTS = {name: schema_of(name) for name in SCHEMAS}
 register_schemas()
 NEEDED = {
     "compare": ["first=a", "second=b"],
+    "export": ["episodes=runs/record/episodes"],
     "policy=model": ["policy.path=somewhere"],
     "reward=video/video_rft": ["annotations.semantic_scorer=tests.training.toy_scorer:make_scorer"],
     "policy=openai": ["policy.base_url=http://127.0.0.1:8000/v1", "policy.model=any"],
@@ -192,8 +193,9 @@ def test_every_algorithm_takes_a_step(algorithm: str, monkeypatch: pytest.Monkey
     assert seen[0]["signal_share"] > 0
 
 
-FOR_SCENES = [r for r in list_options(CONFIG_DIR, "reward") if not r.startswith("video/")]
-"""Rewards for films are tried on films, in tests/training/test_video_rewards.py."""
+FOR_OTHERS = ("video/", "manipulation/")
+"""Rewards that are tried elsewhere: tests/training/test_{video,manipulation}_rewards.py."""
+FOR_SCENES = [r for r in list_options(CONFIG_DIR, "reward") if not r.startswith(FOR_OTHERS)]
 
 
 @pytest.mark.parametrize("reward", FOR_SCENES)

@@ -25,6 +25,9 @@ SCHEMAS = {
     "build_benchmark": "benchmark_schema.BuildBenchmarkScript",
     "check_guessing": "benchmark_schema.CheckGuessingScript",
     "check_belief": "check_belief_schema.CheckBeliefScript",
+    "check_engines": "check_engines_schema.CheckEnginesScript",
+    "export": "export_schema.ExportScript",
+    "reward_spread": "reward_spread_schema.RewardSpreadScript",
     "check_films": "check_films_schema.CheckFilmsScript",
     "probe": "probe_schema.ProbeScript",
 }

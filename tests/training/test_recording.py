@@ -174,9 +174,8 @@ def test_episodes_without_turns_options_or_words() -> None:
     broken = make_episode(success=False, failure=Failure(stage="env", message="boom"))
     broken.turns = []
     assert episode_frames(broken, fps=1)[0].shape == (540, 960, 3)
-    output = PolicyOutput(action=np.zeros((8, 7), dtype=np.float32))
-    robot = Turn(text="", image_pngs=(), state=None, options={}, output=output, reward=0.0)
-    assert episode_frames(make_episode(robot), fps=1)[-1].shape == (540, 960, 3)
+    silent = dataclasses.replace(make_turn(""), text="", options={})
+    assert episode_frames(make_episode(silent), fps=1)[-1].shape == (540, 960, 3)
 
 
 def test_what_was_chosen_comes_from_the_truth_else_from_the_reply() -> None:

@@ -128,7 +128,7 @@ def test_threads_that_ask_for_the_same_decode_once(decoded):
 def test_frames_between_those_of_one_request_serve_the_next(monkeypatch):
     harvested, real = [], PyavBackend._harvest
     monkeypatch.setattr(
-        PyavBackend, "_harvest", lambda self, *a: harvested.append(a) or real(self, *a)
+        PyavBackend, "_harvest", lambda self, *a, **k: harvested.append(a) or real(self, *a, **k)
     )
     expected = find_expected("h264-mp4")
     reader = VideoReader(find_film("h264-mp4"), cache=FilmCache(1 << 26), keep_between=True)

@@ -15,7 +15,13 @@ import numpy as np
 from policies.replies import read_reply
 from training.avr_metrics import ACTS
 from training.episode import Episode
-from training.rewards import annotation_terms, consistency_terms, evidence_terms, video_terms
+from training.rewards import (
+    annotation_terms,
+    consistency_terms,
+    evidence_terms,
+    manipulation_terms,
+    video_terms,
+)
 from training.rewards.records import turn_truths
 
 TermValues = np.ndarray | list[np.ndarray]
@@ -171,6 +177,25 @@ REWARD_TERMS: dict[str, RewardTerm] = {
         annotation_terms.causal_sufficiency,
         annotation_terms.semantic_consistency,
         annotation_terms.temporal_order,
+        manipulation_terms.vla_r1_format,
+        manipulation_terms.region_iou,
+        manipulation_terms.region_giou,
+        manipulation_terms.region_giou_scaled,
+        manipulation_terms.region_point_in_box,
+        manipulation_terms.region_sharp,
+        manipulation_terms.region_salience,
+        manipulation_terms.region_detection,
+        manipulation_terms.trajectory_alaf,
+        manipulation_terms.trajectory_frechet,
+        manipulation_terms.trajectory_dtw,
+        manipulation_terms.trajectory_hausdorff,
+        manipulation_terms.trajectory_rmse,
+        manipulation_terms.trajectory_end,
+        manipulation_terms.trajectory_sharp,
+        manipulation_terms.success_once,
+        manipulation_terms.progress,
+        manipulation_terms.progress_gain,
+        manipulation_terms.execution_reached,
     )
 }
 """Name in configuration -> term."""

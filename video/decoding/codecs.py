@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 import av
 
@@ -39,12 +39,20 @@ def make_context(stream: av.VideoStream, *, for_order_only: bool = False) -> av.
 
 
 def decode_numbered(
-    context: av.VideoCodecContext, numbered: Iterable[tuple[int, av.Packet]]
+    context: av.VideoCodecContext,
+    numbered: Iterable[tuple[int, av.Packet]],
+    *,
+    goes_on: Callable[[], bool] | None = None,
 ) -> Generator[tuple[int, av.VideoFrame | None], None, None]:
     """Frames and the number of the packet that held each, in the order of showing.
 
     Decoders that have to put pictures in order do so by what the stream says and not by time, so
     the packets' times are free to carry their numbers.
+
+    Args:
+        goes_on: asked after the last packet: whether the decoder keeps what it still holds, to be
+            given the packets that follow later. Otherwise, and with None, that comes out, and the
+            decoder is fit for another key.
 
     Yields:
         Number and frame; None in its place for a packet that the decoder refuses.
@@ -53,6 +61,8 @@ def decode_numbered(
     for number, packet in numbered:
         packet.pts = packet.dts = number
         yield from _decode(context, packet, number)
+    if goes_on is not None and goes_on():
+        return
     yield from _decode(context, None, number)
     context.flush_buffers()
 

@@ -126,13 +126,13 @@ class Demuxer:
 
         Args:
             keys, ids: of the film's index.
-            start: one of `keys`.
+            start: where to begin; what lies between the key before it and it is passed over.
 
         Raises:
             VideoError: where the place cannot be found.
         """
         numbers = dict(zip(ids, keys.tolist(), strict=True))
-        place, step = int(np.searchsorted(keys, start)), 0
+        place, step = int(np.searchsorted(keys, start, side="right")) - 1, 0
         while True:
             self._seek(ids[max(place - step, 0)], at_start=step > place)
             for number, packet in self._count(numbers, start):

@@ -172,6 +172,7 @@ class _Between:
         return self._cache.get((*self._key, frame))
 
     def put(self, frame: int, decoded: Any) -> None:
+        decoded.make_writable()  # by a copy: a decoder never gives back memory of its own
         num_bytes = sum(plane.buffer_size for plane in decoded.planes)
         self._cache.put((*self._key, frame), decoded, num_bytes)
 

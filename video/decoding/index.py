@@ -94,6 +94,11 @@ class FilmIndex:
         """When the last frame stops being shown [s]."""
         return float((int(self.pts[-1]) + self.last_duration - self.start_pts) * self.time_base)
 
+    def next_key(self, packet: int) -> int:
+        """The first key behind a packet; behind the last one, the end of the film."""
+        place = int(np.searchsorted(self.keys, packet, side="right"))
+        return int(self.keys[place]) if place < len(self.keys) else self.num_packets
+
     def seconds(self) -> np.ndarray:
         """float64 (N,): when each frame is first shown [s], correctly rounded."""
         numerator, denominator = self.time_base.numerator, self.time_base.denominator

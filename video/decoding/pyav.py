@@ -2,32 +2,31 @@
 
 Frames are wanted from places that are independent of each other, so each decoder takes the next
 place, seeks to the key before it and decodes up to the last frame wanted there. On the way it
-leaves out what no other frame refers to.
+leaves out what no other frame refers to. Where requests are likely to go on from each other, the
+decoder of a request's last place is left as it is, for a later one that begins further on.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Iterator, Sequence, Set
-from contextlib import closing
-from dataclasses import dataclass, field
-from itertools import islice, pairwise
+from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import pairwise
 from typing import Protocol
 
 import av
 import numpy as np
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import VideoReformatter
 
 from video.decoding.backend import Sink
-from video.decoding.codecs import ALONE, decode_numbered, make_context
-from video.decoding.damage import make_inspector
+from video.decoding.codecs import ALONE, make_context
+from video.decoding.decoders import Decoder, Decoders
 from video.decoding.demuxing import Demuxer
+from video.decoding.harvest import Harvest, Harvester
 from video.decoding.index import FilmIndex, split_segments
 from video.decoding.parallel import run_side_by_side
+from video.decoding.pictures import make_picture
 from video.frames import VideoError
 
-MOST_PACKETS_AT_ONCE = 1024
-"""A longer way than this to a frame is not read ahead but decoded while it is read."""
 FRAMES_PER_DECODER = 10
 """Pictures that a decoder holds, about."""
 NEAR_SECONDS = 5.0
@@ -48,25 +47,6 @@ class Between(Protocol):
     def drop(self, frames: Iterable[int]) -> None:
         """Forget frames."""
         ...
-
-
-@dataclass
-class _Harvest:
-    """What came out of one go at decoding.
-
-    Attributes:
-        met: numbers of the frames that came out.
-        pictures: frame number -> picture, of those that are wanted.
-        damaged: numbers of the packets that are damaged or lost.
-    """
-
-    met: set[int] = field(default_factory=set)
-    pictures: dict[int, np.ndarray] = field(default_factory=dict)
-    damaged: list[int] = field(default_factory=list)
-
-    def damaged_from(self, start: int) -> bool:
-        """Whether there is damage, and none of it before packet `start`."""
-        return bool(self.damaged) and min(self.damaged) >= start
 
 
 class PyavBackend:
@@ -94,75 +74,80 @@ class PyavBackend:
         self.index, self.demuxer, self.between = index, demuxer, between
         self.height, self.width = height, width
         self.num_decoders = num_decoders if index.codec in ALONE else 1
-        self.num_bytes = (
-            self.num_decoders * FRAMES_PER_DECODER * index.height * index.width * 3 // 2
-        )
-        self._inspect = make_inspector(demuxer.stream)
-        self._ordinals = np.sort(index.ordinals)
-        self._reading = threading.Lock()
-        self._idle: list[tuple[av.VideoCodecContext, VideoReformatter]] = []
+        most_decoders = self.num_decoders * (1 if between is None else 2)  # as many may be left
+        self.num_bytes = most_decoders * FRAMES_PER_DECODER * index.height * index.width * 3 // 2
+        self._harvester = Harvester(index, demuxer)
+        self._decoders = Decoders(self._make_decoder, most_left=self.num_decoders)
 
     def decode(self, indices: Sequence[int], sink: Sink) -> None:
         """Hand each of some ascending frames to `sink` once. See `Backend`."""
-        wanted = self._take_kept(indices, sink) if self.between else set(indices)
-        frames = self._with_near(wanted) if self.between else sorted(wanted)
-        run_side_by_side(
-            lambda frames: self._decode_segment(frames, wanted, sink),
-            split_segments(self.index, frames),
-            num_threads=self.num_decoders,
-        )
+        kept = self._find_kept(indices)
+        wanted = set(indices).difference(frame for frame, _ in kept)
+        frames = self._with_near(indices, wanted) if self.between else sorted(wanted)
+        jobs = [
+            partial(self._decode_segment, segment, wanted, sink)
+            for segment in split_segments(self.index, frames)
+        ]
+        shares = [kept[place :: self.num_decoders] for place in range(self.num_decoders)]
+        jobs += [partial(self._show, share, sink) for share in shares if share]
+        run_side_by_side(lambda job: job(), jobs, num_threads=self.num_decoders)
 
     def close(self) -> None:
         """Give the file and the decoders back."""
-        self._idle.clear()
+        self._decoders.clear()
         self.demuxer.close()
 
-    def _take_kept(self, indices: Sequence[int], sink: Sink) -> set[int]:
-        """Hand over the frames that an earlier request has kept. Returns the others."""
-        assert self.between is not None
-        missing, scaler = set(), VideoReformatter()
-        for frame in indices:
-            decoded = self.between.get(frame)
-            if decoded is None:
-                missing.add(frame)
-            else:
-                sink(frame, self.picture(decoded, scaler))
-        return missing
+    def _find_kept(self, indices: Sequence[int]) -> list[tuple[int, av.VideoFrame]]:
+        """The frames that an earlier request has decoded, with their numbers."""
+        if self.between is None:
+            return []
+        found = [(frame, self.between.get(frame)) for frame in indices]
+        return [(frame, decoded) for frame, decoded in found if decoded is not None]
 
-    def _with_near(self, wanted: set[int]) -> list[int]:
-        """Frames that are wanted and those between two of them that are near to each other."""
+    def _show(self, kept: Iterable[tuple[int, av.VideoFrame]], sink: Sink) -> None:
+        scaler = VideoReformatter()
+        for frame, decoded in kept:
+            sink(frame, self._picture(decoded, scaler))
+
+    def _with_near(self, indices: Sequence[int], wanted: set[int]) -> list[int]:
+        """Frames that are to be decoded: those that are wanted, and those that are not kept between
+        them and the one asked for before or after, where that is near.
+        """
         assert self.between is not None
         most = NEAR_SECONDS / float(self.index.time_base)
         frames = sorted(wanted)
-        for before, after in pairwise(sorted(wanted)):
-            if self.index.pts[after] - self.index.pts[before] <= most:
+        for before, after in pairwise(indices):
+            is_near = self.index.pts[after] - self.index.pts[before] <= most
+            if is_near and not wanted.isdisjoint((before, after)):
                 frames += [f for f in range(before + 1, after) if self.between.get(f) is None]
         return sorted(frames)
 
-    def _decode_segment(self, frames: list[int], wanted: Set[int], sink: Sink) -> None:
+    def _decode_segment(self, frames: list[int], wanted: set[int], sink: Sink) -> None:
         """Frames from one place. Where something is wrong with those that are wanted, tries again
         from ever earlier keys: some files call a picture a key that others do not suffice for.
         """
+        if self.between and self._go_on(frames, wanted, sink):
+            return
         place, step = int(np.searchsorted(self.index.keys, self.index.starts[frames[0]])), 0
         while True:
             start = int(self.index.keys[max(place - step, 0)])
-            harvest = self._harvest(frames, wanted, start)
+            harvest, pictures = self._harvest(self._decoders.take(start), frames, wanted)
             wrong = [frame for frame in frames if not self._is_sound(frame, harvest)]
-            for frame in wanted & (set(frames) - set(wrong)):
-                sink(frame, harvest.pictures[frame])
+            for frame in pictures.keys() - wrong:
+                sink(frame, pictures[frame])
             if self.between:
-                self.between.drop(set(wrong) - wanted)
+                self.between.drop(wrong)
             frames, step = [frame for frame in wrong if frame in wanted], 2 * step or 1
             if not frames:
                 return
             if start == 0 or (step > 1 and harvest.damaged_from(self.index.keys[place])):
                 raise self._damage(frames[0], harvest)
 
-    def _is_sound(self, frame: int, harvest: _Harvest) -> bool:
+    def _is_sound(self, frame: int, harvest: Harvest) -> bool:
         ordinal = self.index.ordinals[frame]
         return frame in harvest.met and all(number > ordinal for number in harvest.damaged)
 
-    def _damage(self, frame: int, harvest: _Harvest) -> VideoError:
+    def _damage(self, frame: int, harvest: Harvest) -> VideoError:
         seconds, reason = self.index.seconds(), "it cannot be decoded"
         shown = np.flatnonzero(np.isin(self.index.ordinals, harvest.damaged))
         if len(shown):
@@ -171,100 +156,49 @@ class PyavBackend:
             self.index.path, f"frame {frame} is not sound: {reason}", seconds=float(seconds[frame])
         )
 
-    def _harvest(self, frames: list[int], wanted: Set[int], start: int) -> _Harvest:
-        """Decode from packet `start` until all the frames are out."""
-        held = dict(zip(self.index.ordinals[frames].tolist(), frames, strict=True))
-        whole = {number for ordinal in held for number in self._parts(ordinal)}
-        context, scaler = self._take_decoder()
-        harvest, due = _Harvest(), set[int]()
+    def _go_on(self, frames: list[int], wanted: set[int], sink: Sink) -> bool:
+        """Frames from one place, by a decoder that was left on the way to them; and if they are the
+        request's last, its decoder is left behind them.
 
-        last = max(whole)
-
-        def packets() -> Iterator[tuple[int, av.Packet]]:
-            for number, packet in self._read(start, last + 1):
-                sight = self._inspect(packet)
-                if packet.is_corrupt or sight.holed:  # what hit its head may have hit a tail before
-                    harvest.damaged += [max(number - 1, start), number]
-                elif sight.disposable and number not in whole:
-                    continue
-                if number > last:
-                    return
-                due.add(number)
-                yield number, packet
-
-        with closing(decode_numbered(context, packets())) as decoded:
-            for number, out in decoded:
-                due.discard(number)
-                if out is None or out.is_corrupt:
-                    harvest.damaged.append(number)
-                elif number in held:
-                    frame = held[number]
-                    harvest.met.add(frame)
-                    if frame in wanted:
-                        harvest.pictures[frame] = self.picture(out, scaler)
-                    elif self.between:
-                        self.between.put(frame, out)
-        self._idle.append((context, scaler))
-        harvest.damaged += self._lost(due, start)
-        return harvest
-
-    def _lost(self, due: Set[int], start: int) -> list[int]:
-        """Of packets that were decoded without giving a frame, those that should have: all that are
-        shown and can be decoded from `start` on.
+        Returns:
+            False, and nothing is done, where neither is so, or where anything at all is wrong.
         """
-        places = np.flatnonzero(np.isin(self.index.ordinals, list(due)))
-        return self.index.ordinals[places[self.index.starts[places] >= start]].tolist()
+        assert self.between is not None
+        start, ordinals = int(self.index.starts[frames[0]]), self.index.ordinals[frames].tolist()
+        decoder, leave = self._decoders.take_left(start, ordinals), frames[-1] == max(wanted)
+        if decoder is None and not leave:
+            return False
+        decoder = decoder or self._decoders.take(start)
+        harvest, pictures = self._harvest(decoder, frames, wanted, leave=leave)
+        if harvest.damaged:
+            self.between.drop(harvest.met)
+            return False
+        for frame, picture in pictures.items():
+            sink(frame, picture)
+        return True
 
-    def _parts(self, ordinal: int) -> range:
-        """The packets of one frame: those that hold none of their own belong to the one before."""
-        place = int(np.searchsorted(self._ordinals, ordinal, side="right"))
-        after = self.index.num_packets if place == len(self._ordinals) else self._ordinals[place]
-        return range(ordinal, int(after))
+    def _harvest(
+        self, decoder: Decoder, frames: list[int], wanted: set[int], *, leave: bool = False
+    ) -> tuple[Harvest, dict[int, np.ndarray]]:
+        """Decode some frames of one place. Returns the pictures of those wanted, by number."""
+        pictures: dict[int, np.ndarray] = {}
+        is_stretch = not wanted.issuperset(frames)
 
-    def _read(self, start: int, last: int) -> Iterable[tuple[int, av.Packet]]:
-        """Packets by number. Short ways are read in one go, so that the next decoder can read."""
-        with self._reading:
-            packets = self.demuxer.read(self.index.keys, self.index.key_ids, start, last)
-            ahead = list(islice(packets, MOST_PACKETS_AT_ONCE))
-            if len(ahead) == MOST_PACKETS_AT_ONCE:
-                yield from ahead
-                yield from packets
-                return
-        yield from ahead
+        def take(frame: int, decoded: av.VideoFrame) -> None:
+            if frame in wanted:
+                pictures[frame] = self._picture(decoded, decoder.scaler)
+            if self.between and (is_stretch or frame not in wanted):
+                self.between.put(frame, decoded)
 
-    def _take_decoder(self) -> tuple[av.VideoCodecContext, VideoReformatter]:
-        try:
-            return self._idle.pop()  # atomic: decoders of several threads share the list
-        except IndexError:
-            if self.index.codec in ALONE:
-                return make_context(self.demuxer.stream), VideoReformatter()
-            return self.demuxer.stream.codec_context, VideoReformatter()
+        harvest = self._harvester.harvest(decoder, frames, take, leave=leave)
+        self._decoders.give_back(decoder)
+        return harvest, pictures
 
-    def picture(self, frame: av.VideoFrame, scaler: VideoReformatter) -> np.ndarray:
-        """A decoded frame turned upright, at the size to give: uint8 (H, W, 3), RGB."""
-        height, width = self.index.turn.shape(self.height, self.width)
-        rgb = scaler.reformat(
-            _as_whole_picture(frame) if frame.interlaced_frame else frame,
-            width=width,
-            height=height,
-            format="rgb24",
-            interpolation=Interpolation.BICUBIC,
-            threads=1,
-        )
-        plane = rgb.planes[0]
-        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(height, plane.line_size)
-        return self.index.turn.apply(rows[:, : 3 * width].reshape(height, width, 3)).copy()
+    def _make_decoder(self) -> Decoder:
+        stream = self.demuxer.stream
+        alone = self.index.codec in ALONE
+        return Decoder(make_context(stream) if alone else stream.codec_context)
 
-
-def _as_whole_picture(frame: av.VideoFrame) -> av.VideoFrame:
-    """An interlaced frame without its mark, by which it would be scaled field by field, which
-    ffmpeg does not do by itself.
-    """
-    whole = av.VideoFrame(frame.width, frame.height, frame.format.name)
-    whole.colorspace, whole.color_range = frame.colorspace, frame.color_range
-    for theirs, ours in zip(frame.planes, whole.planes, strict=True):
-        rows, num = ours.height, min(theirs.line_size, ours.line_size)
-        source = np.frombuffer(memoryview(theirs), np.uint8)[: rows * theirs.line_size]
-        target = np.frombuffer(memoryview(ours), np.uint8)[: rows * ours.line_size]
-        target.reshape(rows, -1)[:, :num] = source.reshape(rows, -1)[:, :num]
-    return whole
+    def _picture(self, frame: av.VideoFrame, scaler: VideoReformatter) -> np.ndarray:
+        height, width = self.height, self.width
+        return make_picture(frame, scaler, self.index.turn, height=height, width=width)

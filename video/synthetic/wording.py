@@ -69,17 +69,18 @@ def _change_words(asks: Asks, known: Known, facts: Facts, *, brief: bool) -> str
 
 
 def _scene_words(known: Known, facts: Facts) -> str:
-    """The colour at each place, and who is there with what. A small model learns to see from words
-    that say what is where, and to reason from words that it has said.
+    """The colour at each place, and who is under it with what. A small model learns to see from
+    words that say what is where, and to reason from words that it has said.
     """
     standing = {thing["place"]: str(thing["color"]) for thing in facts["standing"]}
-    words = [standing.get(place, "none") for place in range(known.num_places)]
-    visitor = facts["visitor"]
-    if visitor is None:
-        return " ".join([*words, "nobody"])
-    carried = touched(facts)
-    holds = [] if carried in (None, LAMP) else ["has", str(carried).split()[0]]
-    return " ".join([*words, str(visitor["color"]), *holds])
+    words = [[standing.get(place, "none")] for place in range(known.num_places)]
+    visitor, carried = facts["visitor"], touched(facts)
+    if visitor is not None:
+        left, _, right, _ = visitor["box_xyxy_norm"]
+        place = min(int((left + right) / 2 * known.num_places), known.num_places - 1)
+        words[place] += ["by", str(visitor["color"])]
+        words[place] += [] if carried in (None, LAMP) else ["has", str(carried).split()[0]]
+    return " ".join(word for group in words for word in group)
 
 
 def _neighbor_words(asks: Asks, facts: Facts) -> str:

@@ -1,0 +1,1 @@
+"""Vision-language-action policies: action chunks from tokens, or from a Gaussian head."""

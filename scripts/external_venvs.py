@@ -1,0 +1,125 @@
+"""Make virtual environments for other packages' simulations, and run something in each.
+
+These packages need versions of MuJoCo that no environment can hold beside ours, nor beside each
+other's. Each has a file constraints/external-<name>.txt and gets .venv-external/<name>, with the
+suite's light install and pytest. One that is up to date is left alone. Standard library only.
+
+    python scripts/external_venvs.py                           make all
+    python scripts/external_venvs.py robosuite                 make one
+    python scripts/external_venvs.py robosuite -- python -m pytest tests/external
+                                                               make it, and run that in it
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+DIRECTORY = ROOT / ".venv-external"
+REQUIREMENTS = {
+    "gymnasium-robotics": ("gymnasium-robotics",),
+    "robosuite": ("robosuite",),
+    "metaworld": ("metaworld", "packaging"),
+    "panda-gym": ("panda-gym",),
+    "dm-control": ("dm_control",),
+}
+"""Environment -> what is installed into it; the versions are the constraints file's."""
+ADAPTERS = ("gymnasium-robotics", "robosuite", "metaworld")
+"""Environments in which the adapters of `sims/external` are tested."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Make what is named and run what stands after `--` in each. Returns the exit code."""
+    before, separator, command = _split(arguments)
+    if "-h" in before or "--help" in before:
+        print(__doc__)
+        return 0
+    names = before or list(REQUIREMENTS)
+    unknown = [name for name in names if name not in REQUIREMENTS]
+    if unknown:
+        print(f"no environment {unknown[0]!r}; legal: {', '.join(REQUIREMENTS)}", file=sys.stderr)
+        return 2
+    if separator and not command:
+        print("there is no command after --", file=sys.stderr)
+        return 2
+    for name in names:
+        code = make_venv(name)
+        if code == 0 and command:
+            code = run_in(name, command)
+        if code != 0:
+            return code
+    return 0
+
+
+def make_venv(name: str, directory: Path = DIRECTORY) -> int:
+    """Make an environment unless it is up to date. Returns the exit code.
+
+    Args:
+        name: one of `REQUIREMENTS`.
+        directory: of all environments.
+    """
+    venv, stamp = directory / name, directory / name / ".installed"
+    print(f"Environment {venv}", flush=True)
+    if stamp.exists() and stamp.read_text() == fingerprint(name):
+        return 0
+    commands = [
+        [sys.executable, "-m", "venv", "--clear", str(venv)],
+        [
+            str(venv / "bin" / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--quiet",
+            "--constraint",
+            str(constraints_of(name)),
+            "--editable",
+            str(ROOT),
+            "pytest",
+            *REQUIREMENTS[name],
+        ],
+    ]
+    for command in commands:
+        code = subprocess.run(command).returncode
+        if code != 0:
+            return code
+    stamp.write_text(fingerprint(name))
+    return 0
+
+
+def run_in(name: str, command: Sequence[str], directory: Path = DIRECTORY) -> int:
+    """Run a command with an environment's programs first on the path. Returns the exit code."""
+    programs = directory / name / "bin"
+    path = f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"
+    environment = {**os.environ, "PATH": path, "VIRTUAL_ENV": str(programs.parent)}
+    print(f"{name}: {' '.join(command)}", flush=True)
+    return subprocess.run(list(command), cwd=ROOT, env=environment).returncode
+
+
+def constraints_of(name: str) -> Path:
+    """The file of an environment's versions."""
+    return ROOT / "constraints" / f"external-{name}.txt"
+
+
+def fingerprint(name: str) -> str:
+    """Changes whenever what would be installed does."""
+    parts = [*REQUIREMENTS[name], sys.version, constraints_of(name).read_text()]
+    parts.append((ROOT / "pyproject.toml").read_text())
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], bool, list[str]]:
+    """What stands before `--`, whether it is there, and what stands after it."""
+    if "--" not in arguments:
+        return list(arguments), False, []
+    at = list(arguments).index("--")
+    return list(arguments[:at]), True, list(arguments[at + 1 :])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
