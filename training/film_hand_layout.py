@@ -16,7 +16,7 @@ from training.film_hand import Bar, Hand, Mark
 
 PREDICTED: Color = (255, 92, 205)
 RIGHT: Color = (70, 235, 245)
-"""Colours that no thing on the table has."""
+"""Both are drawn with a dark edge: things may have any colour."""
 STAGES_HEIGHT, BARS_HEIGHT = 88, 96
 _STEP = 23
 """Height of a line of facts [pixels]."""
@@ -95,7 +95,7 @@ def draw_bars(canvas: Canvas, box: Box, hand: Hand) -> None:
 def _draw_bar(canvas: Canvas, box: Box, bar: Bar) -> None:
     left, top, right, bottom = box
     canvas.line(left, top + 18, bar.name, size=13, color=MUTED)
-    canvas.line(left, top + 40, f"{bar.value:+.2f}", size=15)
+    canvas.line(left, top + 40, f"{round(bar.value, 2) + 0.0:+.2f}", size=15)
     middle, y = (left + right) / 2, bottom - 12
     canvas.card((left, y, right, y + 7), fill=TRACK, radius=3)
     if math.isfinite(bar.value):

@@ -18,7 +18,9 @@ CONTROLS = ("ee_delta", "joint_pos", "waypoint", "text")
 CAMERAS = ("front", "wrist")
 SPLITS = ("train", "vision", "semantics", "execution")
 ROBOTS = ("panda", "panda_mesh", "file")
-PREDICTIONS = ("trajectory", "box")
+PREDICTIONS = ("trajectory", "box", "either")
+MAX_PATH_POINTS = 64
+"""Most points of a path that is shown, and of one that is read."""
 
 
 @dataclass(kw_only=True)
@@ -74,8 +76,14 @@ class ManipulationConfig:
         control: what an action is: "ee_delta" (7 numbers in [-1, 1]: translation, rotation vector,
             gripper), "joint_pos" (7 joint positions [rad], gripper), "waypoint" (position [m],
             rotation about the vertical [rad], gripper), or "text" (a reply in words).
-        prediction: for text control, what the reply gives: "trajectory" of the end effector, or
-            "box" of what to grasp.
+        prediction: for text control, what the reply gives: "trajectory" of the end effector, "box"
+            of what to grasp, or "either": the episode's seed decides which, and the text asks for
+            it.
+        path_points: of the expert's path that is shown in the truth and said by the text expert, 2
+            to 64.
+        brief: for text control, whether the expert says no more than what is where, always in the
+            same words, and writes all numbers with two decimals: what small models learn to see
+            from.
         cameras: what is shown, any of "front" and "wrist", at least one.
         height, width: of each picture [px], at least 16.
         shadows: whether the light casts shadows; dearer.
@@ -98,6 +106,8 @@ class ManipulationConfig:
     robot: RobotConfig = field(default_factory=RobotConfig)
     control: str = "ee_delta"
     prediction: str = "trajectory"
+    path_points: int = 8
+    brief: bool = False
     cameras: list[str] = field(default_factory=lambda: ["front"])
     height: int = 128
     width: int = 128
@@ -136,6 +146,10 @@ class ManipulationConfig:
                 raise ValueError(
                     f"{prefix}{name} is {getattr(self, name)}; it must be at least {least}"
                 )
+        if not 2 <= self.path_points <= MAX_PATH_POINTS:
+            raise ValueError(
+                f"{prefix}path_points is {self.path_points}; it must be from 2 to {MAX_PATH_POINTS}"
+            )
         for name in ("control_dt", "max_translation", "max_rotation"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):

@@ -14,6 +14,7 @@ from sims.manipulation.arm import pointing_down
 from sims.manipulation.config import ManipulationConfig
 from sims.manipulation.control import Control, make_control
 from sims.manipulation.experts import STYLES, Wobble, expert_chunk, expert_path
+from sims.manipulation.fact_cache import remember, start_key
 from sims.manipulation.kinematics import chain_of, inverse
 from sims.manipulation.physics import MAX_FINGER_WIDTH, Picture, Pose, make_physics
 from sims.manipulation.tasks.drawing import Draw, draw_episode
@@ -31,6 +32,11 @@ _STATE_BOUND = 10.0
 """No joint [rad], length [m] or part of a quaternion is beyond it."""
 _PATH_ORDERS = 240
 """Most actions of the expert that shows its path; far fewer do."""
+_REQUESTS = {
+    "trajectory": "Predict the path of the hand.",
+    "box": "Predict the box to grasp.",
+}
+"""What is asked for -> how the text says so, where that changes from episode to episode."""
 
 
 class ManipulationEnv(gymnasium.Env[dict[str, Any], Any]):
@@ -97,8 +103,14 @@ class ManipulationEnv(gymnasium.Env[dict[str, Any], Any]):
 
     def _make_control(self) -> Control:
         if self.config.control == "text":
-            return TextControl(self.config, self.physics, self._situation)
+            return TextControl(self.config, self.physics, self._situation, self.asked)
         return make_control(self.config, self.physics)
+
+    def asked(self) -> str:
+        """What a reply should predict in this episode, "trajectory" or "box"."""
+        kinds = tuple(_REQUESTS)
+        kind = self.config.prediction
+        return kinds[self.draw.noise_seed % len(kinds)] if kind == "either" else kind
 
     def _situation(self) -> Situation:
         return find_situation(self.draw.task, self.physics, self._cameras()["front"])
@@ -189,21 +201,34 @@ class ManipulationEnv(gymnasium.Env[dict[str, Any], Any]):
 
     def _expert_words(self, *, noisy: bool) -> str:
         rng = np.random.default_rng((self.draw.noise_seed, self._num_actions))
-        task, facts = self.draw.task, self.task_facts()
-        return expert_prediction(task, self.physics, facts, self.config, rng, noisy=noisy)
+        return expert_prediction(
+            self.draw.task,
+            self.physics,
+            self.task_facts(),
+            self.config,
+            rng,
+            kind=self.asked(),
+            noisy=noisy,
+        )
 
     def task_facts(self) -> dict[str, Any]:
         """What is asked for, in the front camera's picture, meant for the episode's start:
         `affordance`, and `expert_path` by living an expert's episode ahead. See
-        `sims.manipulation.truth`.
+        `sims.manipulation.truth`. Those of a start are kept for the next time that it comes up.
         """
+        if self._num_actions:
+            return self._find_task_facts()
+        key = start_key(self.task_name, self.config, self._start_state)
+        return remember(key, self._find_task_facts)
+
+    def _find_task_facts(self) -> dict[str, Any]:
         height, width = self.config.height, self.config.width
         by_delta = replace(self.config, control="ee_delta", chunk_length=1)
         box = affordance(self.draw.task, self.physics, "front", height, width)
         camera = self._cameras()["front"]
         control = make_control(by_delta, self.physics)
         path = expert_path(self.draw.task, self.physics, control, _PATH_ORDERS)
-        shown = {"camera": "front", "points": shown_path(path, camera)}
+        shown = {"camera": "front", "points": shown_path(path, camera, self.config.path_points)}
         return {"affordance": box, "expert_path": shown}
 
     def render(self) -> np.ndarray:
@@ -260,9 +285,10 @@ class ManipulationEnv(gymnasium.Env[dict[str, Any], Any]):
         if self.config.depth:
             info["depth"] = {name: picture.depth for name, picture in pictures.items()}
         ee, width = self._view.ee, self._view.finger_width
+        asked = _REQUESTS[self.asked()] if self.config.prediction == "either" else ""
         state = np.concatenate([self.physics.joint_pos(), [width], ee.position, ee.quat])
         return {
-            "text": f"{self.draw.task.instruction} {self._note}".rstrip(),
+            "text": " ".join(part for part in (self.draw.task.instruction, asked, self._note) if part),
             "images": tuple(picture.rgb for picture in pictures.values()),
             "state": state.clip(-_STATE_BOUND, _STATE_BOUND).astype(np.float32),
         }
@@ -284,6 +310,7 @@ class ManipulationEnv(gymnasium.Env[dict[str, Any], Any]):
             "progress_best": self._progress_best,
             "success_once": self._success_once,
             "engine": self.config.engine,
+            **({"asked": self.asked()} if self.config.control == "text" else {}),
             **self.control.facts(),
         }
         return {

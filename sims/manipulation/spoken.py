@@ -15,10 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sims.manipulation.config import MAX_PATH_POINTS
+
 MAX_OUTPUT_CHARS = 4096
 MAX_DEPTH = 4
 """Longest and deepest JSON that is read."""
-MAX_POINTS = 64
+MAX_POINTS = MAX_PATH_POINTS
 MAX_BOXES = 16
 
 EXAMPLES = {
@@ -105,13 +107,17 @@ def read_prediction(reply: str, kind: str) -> Prediction:
     )
 
 
-def write_reply(thought: str, value: Sequence[Any], kind: str) -> str:
+def write_reply(
+    thought: str, value: Sequence[Any], kind: str, *, decimals: int | None = None
+) -> str:
     """A reply that `read_prediction` reads as `value`, to a thousandth.
 
     Args:
         thought: the reasoning, without tags.
         value: points, or a box [x0, y0, x1, y1], in [0, 1].
         kind: "trajectory" or "box".
+        decimals: with so many digits behind every point, trailing zeros included, so that all
+            numbers are alike; None writes the shortest form. A box needs 2 or more.
     """
     if kind == "trajectory":
         written: Any = [[round(float(x), 3), round(float(y), 3)] for x, y in value]
@@ -119,7 +125,17 @@ def write_reply(thought: str, value: Sequence[Any], kind: str) -> str:
         x0, y0, x1, y1 = (float(number) for number in value)
         numbers = ((x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0)
         written = {key: round(n, 4) for key, n in zip(_BOX_KEYS, numbers, strict=True)}
-    return f"<think>{thought}</think><output>{json.dumps(written)}</output>"
+    output = json.dumps(written) if decimals is None else _write_alike(written, decimals)
+    return f"<think>{thought}</think><output>{output}</output>"
+
+
+def _write_alike(written: Any, decimals: int) -> str:
+    """JSON in which every number has so many decimals."""
+    if isinstance(written, dict):
+        named = (f'"{key}": {number:.{decimals}f}' for key, number in written.items())
+        return f"{{{', '.join(named)}}}"
+    points = (f"[{x:.{decimals}f}, {y:.{decimals}f}]" for x, y in written)
+    return f"[{', '.join(points)}]"
 
 
 def _how(kind: str) -> str:

@@ -15,7 +15,7 @@ from sims.manipulation.config import ManipulationConfig
 from sims.manipulation.control import Goal, WaypointControl
 from sims.manipulation.lifting import Sight, plan_waypoints
 from sims.manipulation.physics import Physics
-from sims.manipulation.rationale import Seen, think_of_box, think_of_path
+from sims.manipulation.rationale import Seen, name_places, think_of_box, think_of_path
 from sims.manipulation.spoken import Prediction, read_prediction, write_reply
 from sims.manipulation.tasks.open_drawer import OpenDrawer
 from sims.manipulation.tasks.pick_place import Placing
@@ -41,6 +41,7 @@ REACHED = 0.015
 """A waypoint was reached when the hand came this near [m]."""
 _NOISE = 0.01
 """Spread of the noisy expert's points, in shares of the picture."""
+_BRIEF_DECIMALS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +67,17 @@ class TextControl:
         config: of the environment.
         physics: moves the arm.
         look: tells how things stand when a reply is acted on.
+        asked: tells what the reply should predict, "trajectory" or "box".
     """
 
     def __init__(
-        self, config: ManipulationConfig, physics: Physics, look: Callable[[], Situation]
+        self,
+        config: ManipulationConfig,
+        physics: Physics,
+        look: Callable[[], Situation],
+        asked: Callable[[], str],
     ) -> None:
-        self._kind, self._look = config.prediction, look
+        self._look, self._asked = look, asked
         self._arm = WaypointControl(replace(config, control="waypoint", chunk_length=1), physics)
         self._physics = physics
         self.space: Space[Any] = ReplySpace(MAX_REPLY_CHARS)
@@ -94,7 +100,7 @@ class TextControl:
                 f"the action is a {type(action).__name__}; with env.config.control=text it must "
                 "be a reply, a string"
             )
-        return [read_prediction(action[:MAX_REPLY_CHARS], self._kind)]
+        return [read_prediction(action[:MAX_REPLY_CHARS], self._asked())]
 
     def ticks(self, order: Prediction) -> Iterator[None]:
         """Act on a prediction."""
@@ -179,9 +185,11 @@ def expert_prediction(
     config: ManipulationConfig,
     rng: np.random.Generator,
     *,
+    kind: str,
     noisy: bool = False,
 ) -> str:
-    """What the expert replies: four steps of thought, and the right box or path.
+    """What the expert replies: four steps of thought, or what is where in brief, and the right box
+    or path.
 
     Args:
         task: what is asked for.
@@ -189,20 +197,27 @@ def expert_prediction(
         facts: `affordance` and `expert_path` of now, as of `ManipulationEnv.task_facts`.
         config: of the environment.
         rng: chooses the words, and the errors of the noisy expert.
+        kind: "trajectory" or "box": what is asked for.
         noisy: whether the numbers are off by `_NOISE`.
     """
     seen = find_seen(task, physics, config.height, config.width)
-    target, asked = spoken_name(task, task.graspable()), task.instruction
+    target, instruction = spoken_name(task, task.graspable()), task.instruction
     spread = _NOISE if noisy else 0.0
-    if config.prediction == "box":
+    value: list[Any]
+    if kind == "box":
         box = np.array(facts["affordance"]["box_xyxy_norm"] or [0.0, 0.0, 1.0, 1.0])
-        box = np.clip(box + np.tile(rng.normal(0.0, spread, size=2), 2), 0.0, 1.0)
-        return write_reply(think_of_box(asked, target, seen, box, rng), box, "box")
-    path = np.array(facts["expert_path"]["points"])
-    points = np.clip(path + rng.normal(0.0, spread, size=path.shape), 0.0, 1.0).tolist()
+        box = box + np.tile(rng.normal(0.0, spread, size=2), 2)
+        value = np.clip(box, 0.0, 1.0).tolist()
+    else:
+        path = np.array(facts["expert_path"]["points"])
+        value = np.clip(path + rng.normal(0.0, spread, size=path.shape), 0.0, 1.0).tolist()
+    if config.brief:
+        return write_reply(name_places(seen), value, kind, decimals=_BRIEF_DECIMALS)
+    if kind == "box":
+        return write_reply(think_of_box(instruction, target, seen, value, rng), value, kind)
     handling = find_handling(task, View(physics))
-    thought = think_of_path(asked, target, seen, points, handling, rng)
-    return write_reply(thought, points, "trajectory")
+    thought = think_of_path(instruction, target, seen, value, handling, rng)
+    return write_reply(thought, value, kind)
 
 
 def find_seen(task: Task, physics: Physics, height: int, width: int) -> Seen:

@@ -13,8 +13,6 @@ from sims.manipulation.tasks.drawing import Draw
 from sims.manipulation.tasks.task import Standing, Task
 from sims.manipulation.tasks.view import View
 
-NUM_PATH_POINTS = 8
-
 
 def world_truth(draw: Draw, view: View, standing: Standing, physics: Physics) -> dict[str, Any]:
     """The facts about a moment, JSON-able; lengths in metres, angles in radians.
@@ -114,20 +112,23 @@ def _labels_of(name: str, label_names: tuple[str, ...]) -> list[int]:
     ]
 
 
-def shown_path(path: np.ndarray, camera: dict[str, Any]) -> list[list[float]]:
+def shown_path(
+    path: np.ndarray, camera: dict[str, Any], num_points: int
+) -> list[list[float]]:
     """A path as a camera sees it: points evenly spread along it, as shares of the picture.
 
     Args:
         path: (n, 3) [m], n at least 2.
         camera: one entry of `camera_facts`.
+        num_points: how many, at least 2.
 
     Returns:
-        `NUM_PATH_POINTS` times [x, y] in [0, 1]; what is outside the picture is put on its edge.
+        `num_points` times [x, y] in [0, 1]; what is outside the picture is put on its edge.
     """
     pixels = project(path, camera["intrinsics"], camera["extrinsics"])[:, :2]
     shares = pixels / (camera["width"], camera["height"])
     lengths = np.linalg.norm(np.diff(shares, axis=0), axis=1)
     along = np.concatenate([[0.0], np.cumsum(lengths)])
-    wanted = np.linspace(0.0, along[-1], NUM_PATH_POINTS)
+    wanted = np.linspace(0.0, along[-1], num_points)
     spread = [np.interp(wanted, along, shares[:, axis]) for axis in range(2)]
     return np.clip(np.stack(spread, axis=1), 0.0, 1.0).tolist()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -11,6 +14,8 @@ from scripts.watching import Watched
 from sims import make_env
 from sims.config import ManipulationEnvConfig
 from sims.manipulation.config import ManipulationConfig
+from tests.scripts.real_scripts import call
+from training.film_hand_layout import PREDICTED
 from training.film_motion import Motion
 
 
@@ -61,3 +66,17 @@ def test_a_new_episode_has_a_motion_of_its_own() -> None:
         env.step(np.zeros(7, dtype=np.float32))
     env.close()
     assert {seed: len(motion.shots) for seed, motion in motions.items()} == {1: 1, 2: 1}
+
+
+def test_a_film_of_a_reply_shows_the_prediction_and_the_motion(tmp_path: Path) -> None:
+    settings = ("env.config.control=text", "env.config.max_steps=1", "num_episodes=1")
+    assert call("record", "env=manipulation/reach", *settings, f"run.root={tmp_path}") == 0
+    (film,) = (tmp_path / "record" / "films").glob("*.mp4")
+    with av.open(str(film)) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    # The start, the reply, five shots at least and the outcome, each held as at 12 frames a second.
+    assert {frame.shape for frame in frames} == {(720, 1280, 3)} and len(frames) > 10 + 30 + 5 + 30
+    near = np.abs(frames[30].astype(int) - np.array(PREDICTED)).max(axis=2) < 40
+    assert near.sum() > 100
+    moving = [frame[60:660, 40:640].astype(int) for frame in frames[41:46]]
+    assert all((abs(a - b) > 30).any() for a, b in pairwise(moving))

@@ -14,7 +14,7 @@ from video.decoding.damage import _h264_is_referred_to, _hevc_is_referred_to, lo
 from video.decoding.demuxing import Demuxer
 from video.decoding.index import FilmIndex, Packets, show_order, split_segments
 from video.decoding.parallel import run_side_by_side
-from video.decoding.scanning import _packets_from_scan, _packets_from_tables
+from video.decoding.scanning import _packets_from_scan, _packets_from_tables, open_film
 from video.decoding.turning import Turn, turn_from_matrix
 
 ONE = 1 << 16
@@ -73,6 +73,11 @@ def test_the_longest_way_is_decoded_first():
     assert split_segments(index, [1, 2, 15, 19, 25]) == [[15, 19], [25], [1, 2]]
 
 
+def test_a_group_ends_where_the_next_key_is_or_the_film_does():
+    index = make_index(packets(list(range(30)), keys=[0, 10, 20]))
+    assert [index.next_key(packet) for packet in (0, 9, 10, 20, 29)] == [10, 10, 20, 30, 30]
+
+
 def test_seconds_count_from_the_start_of_the_file():
     film = packets([5, 6, 7], keys=[0])
     index = make_index(film, start_pts=Fraction(5, 2), last_duration=4)
@@ -97,6 +102,23 @@ def test_tables_tell_the_same_as_a_scan_or_nothing(name):
         assert quick.shown.all()
         assert slow.shown.all()
         assert quick.last_duration == slow.last_duration
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("name", ["h264-mp4", "h264-mkv", "h264-avi", "h264-ts", "vp9-webm"])
+def test_packets_are_read_from_any_place_on(name):
+    index, demuxer = open_film(str(find_film(name)))
+
+    def read(start, last):
+        found = demuxer.read(index.keys, index.key_ids, start, last)
+        return [(number, bytes(packet)) for number, packet in found]
+
+    try:
+        whole = read(0, 59)
+        for start, last in ((25, 31), (0, 3), (40, 40), (59, 59)):
+            assert read(start, last) == whole[start : last + 1]
+    finally:
+        demuxer.close()
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ class Harvester:
     def __init__(self, index: FilmIndex, demuxer: Demuxer) -> None:
         self.index, self.demuxer = index, demuxer
         self._inspect = make_inspector(demuxer.stream)
-        self._ordinals = np.sort(index.ordinals)
+        self._bounds = np.append(np.sort(index.ordinals), index.num_packets)
         self._reading = threading.Lock()
 
     def harvest(
@@ -68,8 +68,9 @@ class Harvester:
             decoder: that comes to them.
             frames: ascending, all decoded from the same key on.
             take: is handed the number of each frame that comes out, and the frame.
-            leave: the decoder may go on later: it is not emptied unless something is wrong or its
-                way is at an end. Frames behind the last that come out are handed over, too.
+            leave: whether the decoder is to go on later. Unless something is wrong, or the group
+                of pictures is at its end, it is not emptied then. Frames behind the last that come
+                out as well are handed over, too.
         """
         beyond = MOST_SPARE_PACKETS if leave else 0
         after = range(frames[-1] + 1, min(frames[-1] + 1 + beyond, self.index.num_frames))
@@ -128,11 +129,10 @@ class Harvester:
             yield number, packet
 
     def _parts_of(self, frames: Sequence[int]) -> set[int]:
-        """The packets of some frames: those that hold none of their own are the one's before."""
-        ends = np.append(self._ordinals, self.index.num_packets)
+        """The packets of some frames: one that holds no frame belongs to the one before."""
         ordinals = self.index.ordinals[list(frames)]
-        after = ends[np.searchsorted(self._ordinals, ordinals, side="right")]
-        return {n for pair in zip(ordinals, after, strict=True) for n in range(*pair)}
+        ends = self._bounds[np.searchsorted(self._bounds, ordinals, side="right")]
+        return {part for pair in zip(ordinals, ends, strict=True) for part in range(*pair)}
 
     def _read(self, start: int, last: int) -> Iterable[tuple[int, av.Packet]]:
         """Packets by number. Short ways are read in one go, so that the next decoder can read."""

@@ -57,8 +57,9 @@ class PyavBackend:
         demuxer: its open file, which is closed with this.
         height, width: of the frames to give [px].
         num_decoders: side by side, 1 or more.
-        between: keeps the frames between two that are wanted, which are all decoded then; None
-            leaves out those that can be left out.
+        between: keeps the frames between two that are near, which are all decoded then, and has
+            decoders be left for requests that go on from this one; None leaves out the frames that
+            can be left out, and empties the decoders.
     """
 
     def __init__(

@@ -159,6 +159,8 @@ class BulletPhysics:
 
     def _joint_states(self, joints: list[int]) -> np.ndarray:
         """Positions and velocities, (2, number of joints)."""
+        if not joints:  # PyBullet gives None for none
+            return np.zeros((2, 0))
         states = self._client.getJointStates(self._built.robot.body, joints)
         return np.array([state[:2] for state in states]).reshape(-1, 2).T
 
