@@ -159,13 +159,14 @@ class _Deed:
     def move(self, direction: str) -> Executed:
         """Slide the body along in the fingers, or push it where they have no room."""
         way = SCALE * PUSH_DISTANCE * (1.0 if direction == "right" else -1.0)
-        grasp = self._find_grasp()
+        grasp = self._find_grasp(along_y=True)
         if grasp is None:
             return self._push(way)
         if not self._hand.take(self._target, grasp):
             return self._give_up(grasp, "slipped", grasped=False)
         self._hand.shift(0.0, 0.0, LIFT)
         self._hand.shift(0.0, way, 0.0)
+        self._hand.stop_pressing()
         self._hand.shift(0.0, 0.0, -LIFT)
         held = self._hand.holds(self._target)
         self._hand.let_go(grasp)
@@ -219,12 +220,13 @@ class _Deed:
         y = float(start.position[1])
         return min(abs(y - low), abs(y - high)) - PAD_HALF_WIDTH
 
-    def _find_grasp(self) -> Grasp | None:
-        """The first grasp that the hand has room for."""
-        for grasp in grasps(self._body, self._start[self._target]):
-            if self._clearance.can_grasp(grasp):
-                return grasp
-        return None
+    def _find_grasp(self, *, along_y: bool = False) -> Grasp | None:
+        """The first grasp that the hand has room for; those that have no finger ahead on a way
+        along y come first where it is to go that way.
+        """
+        every = grasps(self._body, self._start[self._target])
+        ordered = sorted(every, key=_has_finger_ahead) if along_y else every
+        return next((grasp for grasp in ordered if self._clearance.can_grasp(grasp)), None)
 
     def _give_up(self, grasp: Grasp, problem: str, *, grasped: bool = True) -> Executed:
         """Leave the body where it is."""
@@ -245,6 +247,11 @@ class _Deed:
         """Whether a body lies beyond the world's edge, or below the table."""
         _, y, z = self._hand.position(name).tolist()
         return abs(y) > GONE_Y or z < -0.02
+
+
+def _has_finger_ahead(grasp: Grasp) -> bool:
+    """Whether a finger would go first on a way along y."""
+    return abs(float(rotation_of(grasp.pose.quat)[1, 1])) > 0.5
 
 
 def _differ(one: Pose, other: Pose) -> bool:

@@ -16,6 +16,7 @@ from sims.avr.config import AvrConfig
 from sims.avr.env import AvrEnv
 from sims.avr.foresight import Foresight
 from sims.avr.handling.grasps import grasps
+from sims.avr.handling.room import Shapes
 from sims.avr.handling.table import SCALE, loose_names, make_scene, pose_of, to_world
 from sims.avr.viewer import Station
 from sims.avr.world import PUSH_DISTANCE, World
@@ -25,6 +26,7 @@ from sims.manipulation.arm import pointing_down
 from sims.manipulation.physics import Pose
 from sims.manipulation.rotations import rotation_of
 from sims.manipulation.scene import Body, Part
+from sims.rendering import import_mujoco
 from tests.sims.staging import FULL, draw_world, handles, position, small_config, world_with
 
 pytestmark = pytest.mark.render
@@ -253,6 +255,27 @@ def test_without_an_arm_nothing_is_said_of_it():
     told, _ = with_arm.reset(seed=0)
     assert "A robot arm picks and pushes" in told["text"]
     assert same(obs["images"], told["images"])
+
+
+def test_room_is_called_taken_where_a_point_lies_in_a_shape():
+    """Box, cylinder and sphere of half size 1 at x = 0, 10, 20; a corner is in the box alone."""
+    mujoco = import_mujoco()
+    geoms = "".join(
+        f'<geom type="{kind}" size="1 1 1" pos="{x} 0 0" euler="0 0 90"/>'
+        for kind, x in (("box", 0), ("cylinder", 10), ("sphere", 20))
+    )
+    model = mujoco.MjModel.from_xml_string(f"<mujoco><worldbody>{geoms}</worldbody></mujoco>")
+    data = mujoco.MjData(model)
+    mujoco.mj_kinematics(model, data)
+    shapes = Shapes(model, data, np.arange(3))
+    inside = {
+        (x, offset): shapes.hold_any(np.array([[x + offset[0], *offset[1:]]]))
+        for x in (0.0, 10.0, 20.0)
+        for offset in ((0.9, 0.9, 0.9), (0.6, 0.6, 0.9), (0.5, 0.5, 0.5), (0.0, 0.0, 1.1))
+    }
+    expected = {0.0: (True, True, True), 10.0: (False, True, True), 20.0: (False, False, True)}
+    for x, answers in expected.items():
+        assert [answer for (at, _), answer in inside.items() if at == x] == [*answers, False]
 
 
 def test_the_scale_fits_the_hand():

@@ -23,6 +23,8 @@ SQUEEZE = 0.016
 """How much narrower than what they hold the fingers want to be [m]: 10 N each."""
 TRAVEL_HEIGHT = 0.19
 """At which the hand travels, or what stands there would be hit [m]."""
+HELD_UP, GIVE = 0.004, 0.003
+"""A hand that is farther from where it should be is held up, and goes back by so much [m]."""
 CALM_SPEED, MAX_CALM_TICKS = 0.01, 16
 """The world is calm when nothing moves faster [m/s]; so many ticks are waited for that at most."""
 
@@ -62,6 +64,14 @@ class Hand:
         """By so much from where it is to be [m]."""
         self.move(self._control.arm.target.position + np.array([x, y, z]))
 
+    def stop_pressing(self) -> None:
+        """Where the hand was held up on its way, be content with where it is."""
+        arm = self._control.arm
+        if arm.distance_to_target() > HELD_UP:
+            here = self.physics.ee_pose().position
+            back = here - arm.target.position
+            self.move(here + GIVE * back / np.linalg.norm(back))
+
     def open_to(self, width: float) -> None:
         """Move the fingers to a gap [m], until they stand still."""
         for _ in self._control.close_to(width):
@@ -84,8 +94,10 @@ class Hand:
         self.move(pose.position)
 
     def let_go(self, grasp: Grasp) -> None:
-        """Open the fingers and go back the way the hand came."""
-        self.open_to(grasp.opening)
+        """Open the fingers, as wide as they go or what is beside them lets them, and go back the
+        way the hand came.
+        """
+        self.open_to(MAX_FINGER_WIDTH)
         back = 0.05 * rotation_of(grasp.pose.quat)[:, 2]
         self.shift(*(-back).tolist())
 

@@ -30,6 +30,7 @@ DENSITY = 800.0
 """Of everything loose [kg/m^3]."""
 VIEWER = scene.Camera(name="front", position=(1.05, 0.0, 0.42), target=(0.47, 0.0, 0.06), fovy=45.0)
 """Where the first view's eye is, a little higher."""
+_SHAPES: dict[str, scene.Shape] = {"box": "box", "cylinder": "cylinder", "sphere": "sphere"}
 _TURN = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 """From the world's axes to the table's."""
 
@@ -115,7 +116,7 @@ def _body(world: World, name: str, geoms: tuple[Geom, ...], *, is_loose: bool) -
 def _part(geom: Geom) -> scene.Part:
     red, green, blue = (level / 255 for level in (COLORS.get(geom.paint) or PAINTS[geom.paint]))
     x, y, z = (SCALE * value for value in geom.pos)
-    shape: scene.Shape = {"box": "box", "cylinder": "cylinder", "sphere": "sphere"}[geom.shape]
+    shape = _SHAPES[geom.shape]
     size = [SCALE * value for value in geom.size]
     return scene.Part(
         shape=shape,
