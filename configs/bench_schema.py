@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from configs.schemas import RunConfig
 
-BENCHES = ("sims", "manipulation", "video")
+BENCHES = ("sims", "manipulation", "video", "rollout")
 
 
 @dataclass(kw_only=True)
@@ -15,7 +15,7 @@ class BenchScript:
     """Measurements of speed.
 
     Attributes:
-        what: what is measured: sims, manipulation or video.
+        what: what is measured: sims, manipulation, video or rollout.
         run: where the figures go.
         seconds: process time spent on each case of sims and manipulation [s], above 0.
         rounds: how often the cases take turns, the best of which counts, 1 or more.

@@ -11,6 +11,7 @@ from sims.config import BenchmarkConfig, EnvConfig
 from training.checks import check_at_least
 from training.evaluation import EvaluationConfig
 from training.rewards.compose import RewardConfig
+from training.rollout_config import RolloutConfig
 
 
 @dataclass(kw_only=True)
@@ -44,6 +45,7 @@ class RolloutScript:
     Attributes:
         env: the environment.
         policy: who acts.
+        rollout: in which processes environments run.
         run: where the results go.
         num_episodes: episodes to collect, at least 1.
         num_envs: episodes in flight at once, at least 1.
@@ -55,6 +57,7 @@ class RolloutScript:
 
     env: EnvConfig = MISSING
     policy: PolicyConfig = MISSING
+    rollout: RolloutConfig = field(default_factory=RolloutConfig)
     run: RunConfig = field(default_factory=RunConfig)
     num_episodes: int = 100
     num_envs: int = 16
@@ -66,8 +69,9 @@ class RolloutScript:
     def check(self) -> None:
         """Raise `ValueError` naming the first field that is out of range."""
         check_at_least(self, num_episodes=1, num_envs=1, first_index=0, seed=0)
-        for part in (self.env, self.policy, self.run):
+        for part in (self.env, self.policy, self.rollout, self.run):
             part.check()
+        self.rollout.check_num_envs(self.num_envs)
 
 
 @dataclass(kw_only=True)
@@ -81,6 +85,7 @@ class EvaluateScript:
         benchmark: a fixed list of questions to play in place of `evaluation`'s worlds; null for
             none.
         data_dir: the folder with the official files of a benchmark of films; empty for others.
+        rollout: in which processes environments run.
         run: where the results go.
         evaluation: which worlds, and how many.
         reward: what is summed up as reward.
@@ -93,9 +98,10 @@ class EvaluateScript:
     policy: PolicyConfig = MISSING
     benchmark: BenchmarkConfig | None = None
     data_dir: str = ""
+    rollout: RolloutConfig = field(default_factory=RolloutConfig)
     run: RunConfig = field(default_factory=RunConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
-    reward: RewardConfig = field(default_factory=RewardConfig)
+    reward: RewardConfig = MISSING  # a default would be merged into what is chosen
     num_envs: int = 32
     seed: int = 0
     save_pictures: bool = False
@@ -103,10 +109,11 @@ class EvaluateScript:
     def check(self) -> None:
         """Raise `ValueError` naming the first field that is out of range."""
         check_at_least(self, num_envs=1, seed=0)
-        for part in (self.env, self.policy, self.run, self.evaluation, self.reward):
+        for part in (self.env, self.policy, self.rollout, self.run, self.evaluation, self.reward):
             part.check()
         if self.benchmark is not None:
             self.benchmark.check()
+        self.rollout.check_num_envs(self.num_envs)
 
 
 @dataclass(kw_only=True)

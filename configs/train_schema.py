@@ -9,6 +9,7 @@ from omegaconf import MISSING
 from configs.schemas import RunConfig
 from sims.config import EnvConfig
 from training.experiment import ExperimentConfig
+from training.rewards.compose import RewardConfig
 from training.wandb_mirror import LoggerConfig
 
 
@@ -18,12 +19,14 @@ class TrainScript(ExperimentConfig):
 
     Attributes:
         env: the environment.
+        reward: what reinforcement rewards; the evaluation reports the same sum.
         run: where the results go.
         logger: where metrics go beside the run's own files.
         title: heading of the report.
     """
 
     env: EnvConfig = MISSING
+    reward: RewardConfig = MISSING  # a default would be merged into what is chosen
     run: RunConfig = field(default_factory=RunConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
     title: str = "Saccade training run"

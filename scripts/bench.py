@@ -1,10 +1,11 @@
 """Measure how fast the simulations are, beside MuJoCo's default settings; manipulation, beside five
-peers in virtual environments of their own; or how fast films are read, beside decord, torchcodec
-and OpenCV.
+peers in virtual environments of their own; how fast films are read, beside decord, torchcodec and
+OpenCV; or how rollouts in Ray actors scale.
 
 Simulations: rates are per second of process time, and durations are process time, so that another
 process on the machine disturbs them less; a fifth of that time may still be its doing. Films: wall
-seconds and core seconds, best of the rounds. Writes runs/bench/summary.json.
+seconds and core seconds, best of the rounds. Rollouts: turns per wall second, best of the rounds,
+on an idle machine. Writes runs/bench/summary.json.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ EXAMPLES = (
     "python scripts/bench.py sims seconds=1",
     "python scripts/bench.py manipulation run.name=bench_manipulation",
     "python scripts/bench.py video run.name=bench_video",
+    "python scripts/bench.py rollout run.name=bench_rollout",
 )
 RATE, DURATION = "_per_core_second", "_ms"
 TARGETS = {
@@ -62,6 +64,12 @@ def main(config: BenchScript, config_yaml: str) -> None:
 
         figures, tables = bench_manipulation(Path(config.peers), measure_in_turn)
         run.write_summary("bench manipulation", figures, tables)
+        print(f"Results: {run.summary_path}")
+        return
+    if config.what == "rollout":
+        from scripts.bench_rollout import bench_rollout
+
+        run.write_summary("bench rollout", bench_rollout(rounds=config.rounds), {})
         print(f"Results: {run.summary_path}")
         return
     check_agreement()

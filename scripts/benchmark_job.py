@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from configs.schemas import EvaluateScript
+from scripts.making import make_mixed_pool, make_pool
 from sims import make_env
 from sims.avr.benchmark import Entry, Manifest, load_manifest, references_path
 from sims.avr.benchmark_worlds import make_entry_env
@@ -20,8 +21,10 @@ from training.benchmark_tables import (
 )
 from training.episode import Episode, Failure
 from training.evaluation import summarise
+from training.pool import Pool
 from training.rewards.compose import RewardConfig
-from training.rollout import EpisodeSpec, LocalPool, MixedPool
+from training.rollout import EpisodeSpec
+from training.rollout_config import RolloutConfig
 from training.run_directory import Tables
 from training.seeding import task_seeds
 from video.benchmarks.config import VideoBenchmarkConfig
@@ -46,7 +49,7 @@ class Job:
     """
 
     title: str
-    pool: LocalPool
+    pool: Pool
     specs: list[EpisodeSpec]
     tabulate: Callable[[Sequence[Episode]], Tables]
     notes: list[str] = field(default_factory=list)
@@ -81,17 +84,19 @@ def _avr_job(config: EvaluateScript, benchmark: BenchmarkConfig) -> Job:
     fitting = references if manifest is whole else None
     return Job(
         title=f"{manifest.name}, {config.policy.kind}",
-        pool=benchmark_pool(manifest, config.num_envs),
+        pool=benchmark_pool(manifest, config.num_envs, config.rollout),
         specs=benchmark_specs(manifest),
         tabulate=lambda episodes: tabulate(manifest, episodes, config.reward, fitting),
         notes=[_manifest_note(whole, manifest), published_note()],
     )
 
 
-def benchmark_pool(manifest: Manifest, num_envs: int) -> MixedPool:
+def benchmark_pool(manifest: Manifest, num_envs: int, rollout: RolloutConfig | None = None) -> Pool:
     """Environments by entry; the key of an entry is its seed."""
     entries = {str(entry.seed): entry for entry in manifest.entries}
-    return MixedPool(lambda key: make_entry_env(manifest, entries[key]), num_envs)
+    return make_mixed_pool(
+        rollout or RolloutConfig(), lambda key: make_entry_env(manifest, entries[key]), num_envs
+    )
 
 
 def benchmark_specs(manifest: Manifest) -> list[EpisodeSpec]:
@@ -136,7 +141,7 @@ def _split_job(config: EvaluateScript) -> Job:
     seeds = task_seeds(purpose, 0, config.evaluation.num_episodes)
     return Job(
         title=f"{config.env.id}, {config.policy.kind}",
-        pool=LocalPool(lambda: make_env(config.env), config.num_envs),
+        pool=make_pool(config.rollout, lambda: make_env(config.env), config.num_envs),
         specs=[EpisodeSpec(seed=seed) for seed in seeds],
         tabulate=lambda episodes: {"evaluation": {purpose: summarise(episodes, config.reward)}},
     )

@@ -20,6 +20,7 @@ from policies.interface import Policy
 from scripts.benchmark_job import Job, make_job
 from scripts.hydra_door import BadInputError, run_script
 from scripts.making import make_policy, open_run
+from scripts.pool_report import pool_figures
 from scripts.usage import UsageRecord
 from training.benchmark_tables import table_text
 from training.episode import Episode
@@ -44,6 +45,7 @@ EXAMPLES = (
 MAY_CHANGE = (
     "run.",
     "num_envs",
+    "rollout.",
     "save_pictures",
     "policy.api_key_env",
     "policy.max_batch_size",
@@ -77,6 +79,7 @@ def main(config: EvaluateScript, config_yaml: str) -> None:
         ) from error
     job.pool.close()
     tables, figures = job.tabulate(episodes), {**usage.figures(), **job.figures(episodes)}
+    figures |= pool_figures(job.pool)
     remarks = job.remarks(episodes)
     run.write_summary("evaluate", figures, tables)
     write_report(

@@ -1,8 +1,8 @@
 """Test against other packages, each in a virtual environment of its own: `make test-external`.
 
-The adapters are tested inside the environments of `external_venvs.py`. LeRobot is another case: our
-interpreter writes a data set, and LeRobot's own, in .venv-external/lerobot, reads it. Standard
-library only.
+The adapters are tested inside the environments of `external_venvs.py`, and so is that our losses
+are TRL's. LeRobot is another case: our interpreter writes a data set, and LeRobot's own, in
+.venv-external/lerobot, reads it. Standard library only.
 
     python scripts/external_tests.py                 all
     python scripts/external_tests.py lerobot         one
@@ -26,7 +26,11 @@ sys.path.insert(0, str(ROOT))  # run as a file, this finds its neighbours
 from scripts.external_venvs import ADAPTERS, DIRECTORY, make_venv, run_in  # noqa: E402
 
 LEROBOT = "lerobot"
-NAMES = (*ADAPTERS, LEROBOT)
+INSIDE = {name: "tests/external" for name in ADAPTERS} | {
+    "trl": "tests/external/test_trl_parity.py"
+}
+"""Environment -> what is tested by its own interpreter."""
+NAMES = (*INSIDE, LEROBOT)
 CONSTRAINTS = ROOT / "constraints" / f"external-{LEROBOT}.txt"
 
 
@@ -38,13 +42,13 @@ def main(arguments: Sequence[str]) -> int:
     if unknown := [name for name in arguments if name not in NAMES]:
         print(f"no tests for {unknown[0]!r}; legal: {', '.join(NAMES)}", file=sys.stderr)
         return 2
-    codes = [run_lerobot() if n == LEROBOT else run_adapter(n) for n in arguments or NAMES]
+    codes = [run_lerobot() if n == LEROBOT else run_inside(n) for n in arguments or NAMES]
     return next((code for code in codes if code), 0)
 
 
-def run_adapter(name: str) -> int:
-    """The tests of an adapter, by the interpreter of its environment."""
-    return make_venv(name) or run_in(name, ["python", "-m", "pytest", "tests/external", "-q"])
+def run_inside(name: str) -> int:
+    """The tests of a package, by the interpreter of its environment."""
+    return make_venv(name) or run_in(name, ["python", "-m", "pytest", INSIDE[name], "-q"])
 
 
 def run_lerobot() -> int:

@@ -1,8 +1,10 @@
-"""Make virtual environments for other packages' simulations, and run something in each.
+"""Make virtual environments for other packages, and run something in each.
 
-These packages need versions of MuJoCo that no environment can hold beside ours, nor beside each
-other's. Each has a file constraints/external-<name>.txt and gets .venv-external/<name>, with the
-suite's light install and pytest. One that is up to date is left alone. Standard library only.
+The simulations need versions of MuJoCo that no environment can hold beside ours, nor beside each
+other's; TRL is only compared with. Each has a file constraints/external-<name>.txt and gets
+.venv-external/<name>, with the suite's light install and pytest. One that is up to date is left
+alone. Standard library only. PyPI's torch brings CUDA along; TORCH_INDEX names a further package
+index to take it from, as for `make`.
 
     python scripts/external_venvs.py                           make all
     python scripts/external_venvs.py robosuite                 make one
@@ -27,6 +29,7 @@ REQUIREMENTS = {
     "metaworld": ("metaworld", "packaging"),
     "panda-gym": ("panda-gym",),
     "dm-control": ("dm_control",),
+    "trl": ("trl", "torch", "transformers"),
 }
 """Environment -> what is installed into it; the versions are the constraints file's."""
 ADAPTERS = ("gymnasium-robotics", "robosuite", "metaworld")
@@ -67,6 +70,7 @@ def make_venv(name: str, directory: Path = DIRECTORY) -> int:
     print(f"Environment {venv}", flush=True)
     if stamp.exists() and stamp.read_text() == fingerprint(name):
         return 0
+    index = os.environ.get("TORCH_INDEX")
     commands = [
         [sys.executable, "-m", "venv", "--clear", str(venv)],
         [
@@ -76,6 +80,7 @@ def make_venv(name: str, directory: Path = DIRECTORY) -> int:
             "install",
             "--disable-pip-version-check",
             "--quiet",
+            *(["--extra-index-url", index] if index else []),
             "--constraint",
             str(constraints_of(name)),
             "--editable",

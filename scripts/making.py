@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 from configs.schemas import RunConfig
@@ -12,12 +13,52 @@ from policies.engines.openai_http import ChatClient
 from policies.interface import Policy
 from policies.scripted import ExpertPolicy, RandomPolicy
 from scripts.hydra_door import BadInputError
-from training.baselines import action_space_of, make_random_policy
-from training.rollout import LocalPool
+from training.baselines import make_random_policy
+from training.pool import LocalPool, MakeEnv, MakeKeyedEnv, MixedPool, Pool
+from training.rollout_config import RolloutConfig
 from training.run_directory import RunDirectory, open_run_directory
 
 
-def make_policy(config: PolicyConfig, pool: LocalPool | None = None) -> Policy:
+def make_pool(config: RolloutConfig, make_env: MakeEnv, num_envs: int) -> Pool:
+    """A pool of environments of one kind, in this process or in Ray actors.
+
+    Args:
+        config: checked.
+        make_env: makes one environment.
+        num_envs: episodes in flight at once.
+
+    Raises:
+        BadInputError: where Ray is not installed.
+        ValueError: where the cluster does not answer or is too small, or `num_envs` can not be
+            shared out among the actors.
+    """
+    if config.kind == "local":
+        return LocalPool(make_env, num_envs)
+    check_ray()
+    from training.ray_rollout import RayPool
+
+    return RayPool(make_env, num_envs, config)
+
+
+def make_mixed_pool(config: RolloutConfig, make_env: MakeKeyedEnv, num_envs: int) -> Pool:
+    """The same for environments of many kinds, each made for a key."""
+    if config.kind == "local":
+        return MixedPool(make_env, num_envs)
+    check_ray()
+    from training.ray_rollout import RayPool
+
+    return RayPool(make_env, num_envs, config, keyed=True)
+
+
+def check_ray() -> None:
+    """Raise `BadInputError` where Ray is not installed."""
+    if importlib.util.find_spec("ray") is None:
+        raise BadInputError(
+            "rollout.kind=ray needs ray, which this install leaves out: pip install -e '.[ray]'"
+        )
+
+
+def make_policy(config: PolicyConfig, pool: Pool | None = None) -> Policy:
     """A policy from its configuration. Imports PyTorch only for a model.
 
     Args:
@@ -32,7 +73,7 @@ def make_policy(config: PolicyConfig, pool: LocalPool | None = None) -> Policy:
     if config.kind == "expert":
         return ExpertPolicy(config.style)
     if config.kind == "random":
-        return RandomPolicy() if pool is None else make_random_policy(action_space_of(pool))
+        return RandomPolicy() if pool is None else make_random_policy(pool.action_space())
     if config.kind == "openai":
         return make_endpoint_policy(config)
     try:

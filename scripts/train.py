@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict, replace
+from functools import partial
 
 import gymnasium
 
 from configs.store import check_only_training_is_missing
 from scripts.hydra_door import run_script
-from scripts.making import open_run
+from scripts.making import make_pool, open_run
 from sims import make_env
 from sims.config import EnvConfig
 from training.wandb_mirror import WandbMirror
@@ -48,6 +49,7 @@ def main(config: TrainScript, config_yaml: str) -> None:
             title=config.title,
             mirror=mirror,
             make_variant=budget_variants(config.env),
+            make_pool=partial(make_pool, config.rollout),
         ).train()
     finally:
         mirror.close()

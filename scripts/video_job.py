@@ -13,8 +13,9 @@ from configs.schemas import EvaluateScript
 from policies.interface import IMAGE_MARKER
 from scripts.benchmark_job import Job
 from scripts.hydra_door import BadInputError
+from scripts.making import make_pool
 from training.episode import Episode, Failure
-from training.rollout import EpisodeSpec, LocalPool
+from training.rollout import EpisodeSpec
 from training.run_directory import Tables
 from training.seeding import task_seeds
 from video.benchmarks.benchmark import Benchmark
@@ -71,7 +72,7 @@ def make_video_job(config: EvaluateScript, chosen: VideoBenchmarkConfig) -> Job:
     asked = settings_of_the_prompt(settings)
     return Job(
         title=f"{find_set(chosen.name).title} {benchmark.split}, {config.policy.kind}",
-        pool=LocalPool(lambda: SpotlightEnv(settings, questions), config.num_envs),
+        pool=make_pool(config.rollout, lambda: SpotlightEnv(settings, questions), config.num_envs),
         specs=_specs(benchmark, questions, chosen.num_questions),
         tabulate=lambda episodes: _tabulate(benchmark, episodes),
         figures=lambda episodes: _figures(benchmark, questions, episodes),

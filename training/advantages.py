@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-SCALES = ("std", "none")
+SCALES = ("std", "none", "leave_one_out")
 
 
 def group_advantages(rewards: np.ndarray, *, scale: str = "std", eps: float = 1e-4) -> np.ndarray:
@@ -19,11 +19,13 @@ def group_advantages(rewards: np.ndarray, *, scale: str = "std", eps: float = 1e
 
     `(r - mean(r)) / (std(r) + eps)` with the Bessel-corrected standard deviation (divide by G - 1),
     as in TRL and verl. The two differ in eps alone: TRL adds 1e-4 (our default), verl 1e-6. With
-    scale "none" the difference to the mean is returned as it is (Dr. GRPO, arXiv:2503.20783).
+    scale "none" the difference to the mean is returned as it is (Dr. GRPO, arXiv:2503.20783), with
+    "leave_one_out" the difference to the mean of the others, `G / (G - 1)` times as much (RLOO,
+    arXiv:2402.14740).
 
     Args:
         rewards: (G,), one number per member, G >= 1.
-        scale: "std" or "none".
+        scale: "std", "none" or "leave_one_out".
         eps: added to the standard deviation, >= 0.
 
     Returns:
@@ -44,6 +46,8 @@ def group_advantages(rewards: np.ndarray, *, scale: str = "std", eps: float = 1e
     if rewards.min() == rewards.max():
         return np.zeros_like(rewards)
     centred = rewards - rewards.mean()
+    if scale == "leave_one_out":
+        return centred * (len(rewards) / (len(rewards) - 1))
     return centred if scale == "none" else centred / (rewards.std(ddof=1) + eps)
 
 
@@ -95,6 +99,88 @@ def turn_advantages(
         for i, value in zip(members, credit, strict=True):
             advantages[i][turn] += turn_weight * value
     return advantages
+
+
+def generalized_advantages(
+    rewards: np.ndarray,
+    values: np.ndarray,
+    *,
+    discount: float = 1.0,
+    decay: float = 0.95,
+    last_value: float = 0.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Generalized advantage estimation over the turns of one episode (arXiv:1506.02438).
+
+    With V[t] the critic's value before turn t, and V[T] = last_value,
+
+        delta[t] = rewards[t] + discount * V[t + 1] - V[t]
+        A[t] = delta[t] + discount * decay * A[t + 1]
+
+    Args:
+        rewards: (T,), earned by each turn; the outcome of the episode is part of the last.
+        values: V, (T,).
+        discount: of a turn later, in [0, 1].
+        decay: GAE's lambda, in [0, 1]: 0 trusts the critic, 1 only what was earned.
+        last_value: of what came after the last turn: 0 where the episode ended there. An episode
+            that was cut off may hand in the critic's value.
+
+    Returns:
+        Advantages A and returns A + V, which the critic learns; both float64 (T,).
+
+    Raises:
+        ValueError: shapes that differ, a number that is not finite, or an argument out of range.
+    """
+    rewards, values = (np.asarray(array, dtype=np.float64) for array in (rewards, values))
+    if rewards.ndim != 1 or rewards.shape != values.shape:
+        raise ValueError(f"rewards and values have shapes {rewards.shape} and {values.shape}")
+    if not np.isfinite([*rewards, *values, last_value]).all():
+        raise ValueError(f"all must be finite; got {rewards}, {values}, {last_value}")
+    for name, factor in (("discount", discount), ("decay", decay)):
+        if not 0 <= factor <= 1:
+            raise ValueError(f"{name} is {factor}; legal: 0 to 1")
+    following = np.append(values, last_value)[1:]
+    deltas = rewards + discount * following - values
+    advantages = np.zeros(len(rewards))
+    ahead = 0.0
+    for turn in reversed(range(len(rewards))):
+        ahead = advantages[turn] = deltas[turn] + discount * decay * ahead
+    return advantages, advantages + values
+
+
+def whiten(advantages: Sequence[np.ndarray], *, eps: float = 1e-8) -> list[np.ndarray]:
+    """Shift and scale to mean 0 and (Bessel-corrected) deviation 1 over everything together.
+
+    Args:
+        advantages: arrays (turns,), such as those of all episodes of a batch.
+        eps: added to the deviation, >= 0.
+
+    Returns:
+        Arrays of the same shapes; zeros where all numbers are equal or there is only one.
+    """
+    numbers = np.concatenate([np.asarray(row, dtype=np.float64) for row in advantages])
+    if numbers.size == 0 or numbers.min() == numbers.max():
+        return [np.zeros(len(row)) for row in advantages]
+    mean, std = numbers.mean(), numbers.std(ddof=1)
+    return [(np.asarray(row, dtype=np.float64) - mean) / (std + eps) for row in advantages]
+
+
+def overlong_penalty(num_tokens: np.ndarray, *, limit: float, margin: float) -> np.ndarray:
+    """DAPO's soft punishment of long replies (arXiv:2503.14476, equation 13).
+
+    0 up to `limit - margin` tokens, then falling linearly to -1 at `limit`, and -1 beyond.
+
+    Args:
+        num_tokens: (G,), length of each reply or episode.
+        limit: longest legal length, above 0. DAPO: 20480.
+        margin: width of the slope, above 0 and at most `limit`. DAPO: 4096.
+
+    Raises:
+        ValueError: limit or margin out of range.
+    """
+    if not (np.isfinite(limit) and 0 < margin <= limit):
+        raise ValueError(f"limit = {limit}, margin = {margin}; legal: 0 < margin <= limit")
+    over = np.asarray(num_tokens, dtype=np.float64) - (limit - margin)
+    return -np.clip(over / margin, 0.0, 1.0)
 
 
 def spread_over_tokens(turn_advantages: np.ndarray, turn_index: np.ndarray) -> np.ndarray:

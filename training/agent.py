@@ -16,13 +16,16 @@ from policies.engines.transformers import TransformersEngine
 from policies.interface import PolicyOutput, Sample
 from policies.tiny import (
     TinyConfig,
+    find_whole_numbers,
     find_whole_words,
     load_tiny,
     make_tiny_model,
     make_tokenizer,
     save_tiny,
 )
+from policies.vla.tokens import smooth_tokens
 from policies.vlm import VLMPolicy
+from training.critic import make_critic
 from training.episode import Episode
 from training.learner import Learner
 from training.learner_config import LearnerConfig
@@ -90,7 +93,13 @@ class Agent:
 
     def learner(self, config: LearnerConfig) -> Learner:
         """A learner of this model."""
-        return Learner(self.model, collate=self.chat.collate, score=self.score, config=config)
+        return Learner(
+            self.model,
+            collate=self.chat.collate,
+            score=self.score,
+            config=config,
+            critic=make_critic(self.model, config.critic),
+        )
 
     @property
     def score(self) -> Score:
@@ -121,13 +130,39 @@ def words_of(episodes: Sequence[Episode]) -> list[str]:
 
 
 def make_tiny_agent(
-    config: TinyConfig, engine: EngineConfig, corpus: Sequence[str], *, vocab_size: int = 512
+    config: TinyConfig,
+    engine: EngineConfig,
+    corpus: Sequence[str],
+    *,
+    vocab_size: int = 512,
+    whole_numbers: bool = False,
 ) -> Agent:
-    """A new tiny model whose tokenizer knows the corpus's words. Same arguments, same bits."""
+    """A new tiny model whose tokenizer knows the corpus's words. Same arguments, same bits.
+
+    Args:
+        config: size of the model.
+        engine: how replies are generated.
+        corpus: texts.
+        vocab_size: tokens in all.
+        whole_numbers: whether every number with a decimal point is one token, and tokens of numbers
+            that are nearly the same begin nearly the same.
+    """
     texts = [*corpus, *(word for word in CHAT_WORDS for _ in range(max(1, len(corpus))))]
-    tokenizer = make_tokenizer(texts, vocab_size, whole_words=find_whole_words(corpus))
-    model = make_tiny_model(config, tokenizer).to(engine.device)
-    return Agent(model=model, chat=ChatFormat(tokenizer, system_prompt=None), engine_config=engine)
+    numbers = find_whole_numbers(corpus) if whole_numbers else []
+    words = find_whole_words(corpus) + numbers
+    tokenizer = make_tokenizer(texts, vocab_size, whole_words=words)
+    model = make_tiny_model(config, tokenizer)
+    if numbers:
+        ids = [tokenizer.convert_tokens_to_ids(number) for number in numbers]
+        for layer in (model.get_input_embeddings(), model.lm_head):
+            smooth_tokens(layer, ids, std=config.initializer_range, seed=config.seed)
+    chat = ChatFormat(
+        tokenizer,
+        system_prompt=None,
+        patch_size=config.patch_size,
+        merge_size=config.merge_size,
+    )
+    return Agent(model=model.to(engine.device), chat=chat, engine_config=engine)
 
 
 def load_agent(directory: Path, engine: EngineConfig) -> Agent:
@@ -147,5 +182,11 @@ def load_agent(directory: Path, engine: EngineConfig) -> Agent:
 
         return load_vla_agent(directory, engine)
     model, tokenizer = load_tiny(directory)
-    chat = ChatFormat(tokenizer, system_prompt=None)
+    vision = model.config.vision_config
+    chat = ChatFormat(
+        tokenizer,
+        system_prompt=None,
+        patch_size=vision.patch_size,
+        merge_size=vision.spatial_merge_size,
+    )
     return Agent(model=model.to(engine.device), chat=chat, engine_config=engine)

@@ -6,16 +6,6 @@ import gymnasium
 
 from policies.interface import Policy
 from policies.scripted import RandomActionPolicy, RandomPolicy
-from training.rollout import LocalPool, MixedPool
-
-
-def action_space_of(pool: LocalPool) -> gymnasium.Space | None:
-    """The action space of a pool's environments; None where they are of many kinds."""
-    if isinstance(pool, MixedPool):
-        return None
-    env = pool.take()
-    pool.give_back(env)
-    return env.action_space
 
 
 def make_random_policy(action_space: gymnasium.Space | None) -> Policy:

@@ -56,43 +56,67 @@ def pad_rows(
 
 
 @dataclass(frozen=True, kw_only=True)
+class ValueTargets:
+    """What a critic learns from a sample; all (T,).
+
+    Attributes:
+        old_values: its values before the first optimizer step on the batch.
+        returns: what they should have been.
+        mask: bool, where there is a value: the first token of every turn.
+    """
+
+    old_values: np.ndarray
+    returns: np.ndarray
+    mask: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingRow:
     """A sample and its per-token companions (T,)."""
 
     sample: Sample
     advantages: np.ndarray | None = None
     ref_logprobs: np.ndarray | None = None
+    old_logprobs: np.ndarray | None = None
+    values: ValueTargets | None = None
 
 
 @dataclass
 class Meter:
-    """Token-weighted means of what micro-batches report; their losses add up."""
+    """Token-weighted means of what micro-batches report; their losses and parts add up."""
 
     loss: float = 0.0
     num_tokens: int = 0
     sums: dict[str, float] = field(default_factory=dict)
+    parts: dict[str, float] = field(default_factory=dict)
 
     def add(self, outputs: LossOutputs) -> None:
         self.loss += float(outputs.loss.detach())
         self.num_tokens += outputs.num_tokens
         for name, value in outputs.metrics.items():
             self.sums[name] = self.sums.get(name, 0.0) + value * outputs.num_tokens
+        for name, value in outputs.parts.items():
+            self.parts[name] = self.parts.get(name, 0.0) + value
 
     def means(self) -> dict[str, float]:
-        return {name: total / max(self.num_tokens, 1) for name, total in self.sums.items()}
+        means = {name: total / max(self.num_tokens, 1) for name, total in self.sums.items()}
+        return means | self.parts
 
 
 def policy_rows(
     samples: Sequence[Sample],
     advantages: Sequence[np.ndarray],
     ref_logprobs: Sequence[np.ndarray] | None = None,
+    old_logprobs: Sequence[np.ndarray] | None = None,
+    values: Sequence[ValueTargets] | None = None,
 ) -> list[TrainingRow]:
     """Pair samples with their per-token arrays (T,).
 
     Raises:
         ValueError: the counts or lengths differ, or a sample has no `rollout_logprobs`.
     """
-    for name, arrays in (("advantages", advantages), ("ref_logprobs", ref_logprobs)):
+    named = {"advantages": advantages, "ref_logprobs": ref_logprobs, "old_logprobs": old_logprobs}
+    for name, arrays in named.items():
         if arrays is None:
             continue
         lengths = [len(array) for array in arrays]
@@ -102,8 +126,27 @@ def policy_rows(
     without = [i for i, sample in enumerate(samples) if sample.rollout_logprobs is None]
     if without:
         raise ValueError(f"samples {without[:5]} have no rollout_logprobs; improve needs them")
-    refs = [None] * len(samples) if ref_logprobs is None else ref_logprobs
     return [
-        TrainingRow(sample=sample, advantages=advantage, ref_logprobs=ref)
-        for sample, advantage, ref in zip(samples, advantages, refs, strict=True)
+        TrainingRow(
+            sample=sample,
+            advantages=advantages[i],
+            ref_logprobs=None if ref_logprobs is None else ref_logprobs[i],
+            old_logprobs=None if old_logprobs is None else old_logprobs[i],
+            values=None if values is None else values[i],
+        )
+        for i, sample in enumerate(samples)
     ]
+
+
+def average_steps(reports: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Mean over optimizer steps; means over tokens are weighted by the tokens of their step."""
+    per_step = ("loss", "grad_norm", "learning_rate", "num_tokens", "num_micro_batches")
+    tokens = [report["num_tokens"] for report in reports]
+    return {
+        name: float(
+            np.average(
+                [report[name] for report in reports], weights=None if name in per_step else tokens
+            )
+        )
+        for name in reports[0]
+    }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from policies.interface import Conversation, Policy
 from policies.replies import list_options
@@ -12,9 +14,11 @@ from training import avr_metrics
 from training.avr_metrics import Cell, Row
 from training.checks import check_at_least, check_share
 from training.episode import Episode, Failure
+from training.pool import Pool
 from training.rewards.compose import RewardConfig, reward_group
+from training.rewards.terms import REWARD_TERMS
 from training.rewards.video_terms import frames_used
-from training.rollout import EpisodeSpec, LocalPool, OnEpisode, check_failures, collect_episodes
+from training.rollout import EpisodeSpec, OnEpisode, check_failures, collect_episodes
 from training.seeding import check_held_out
 from training.statistics import mean_stderr
 
@@ -29,16 +33,26 @@ class EvaluationConfig:
         temperature: of sampling; 0 takes the likeliest token.
         max_failed_share: the evaluation stops when more than this share of episodes failed, in [0,
             1].
+        terms: reward terms that are tabulated beside the other metrics -> the per-episode term that
+            marks, where it is above 0.5, the episodes that they count in; None for all. Terms per
+            turn are summed over the episode. None may read annotations.
     """
 
     num_episodes: int = 300
     purpose: str = "test"
     temperature: float = 0.0
     max_failed_share: float = 0.02
+    terms: dict[str, str | None] = field(default_factory=dict)
 
     def check(self) -> None:
         """Raise `ValueError` naming the first field that is out of range."""
         check_at_least(self, "evaluation", num_episodes=2)
+        for name, mark in self.terms.items():
+            for used in (name, mark):
+                if used is not None and used not in REWARD_TERMS:
+                    raise ValueError(
+                        f"evaluation.terms has {used!r}; legal: {', '.join(sorted(REWARD_TERMS))}"
+                    )
         check_share(self, "evaluation", "max_failed_share")
         if self.purpose not in ("test", "validation"):
             raise ValueError(f"evaluation.purpose is {self.purpose!r}; legal: test, validation")
@@ -47,7 +61,7 @@ class EvaluationConfig:
 
 
 def evaluate(
-    pool: LocalPool,
+    pool: Pool,
     policy: Policy,
     seeds: Sequence[int],
     *,
@@ -67,7 +81,7 @@ def evaluate(
 
 
 def evaluate_specs(
-    pool: LocalPool,
+    pool: Pool,
     policy: Policy,
     specs: Sequence[EpisodeSpec],
     *,
@@ -114,11 +128,16 @@ def evaluate_specs(
     return [episodes[seed] for seed in seeds]
 
 
-def summarise(episodes: Sequence[Episode], reward: RewardConfig | None) -> Row:
+def summarise(
+    episodes: Sequence[Episode],
+    reward: RewardConfig | None,
+    terms: Mapping[str, str | None] | None = None,
+) -> Row:
     """A table row: metric -> mean, standard error and n; see `training.avr_metrics`.
 
     `acc_fa` and `turns` always; `reward` where one is given; `acc_isj` and `igr` where the worlds
-    say what suffices; `frames` where they are films. Failed episodes are left out.
+    say what suffices; `frames` where they are films; and what `EvaluationConfig.terms` asks for.
+    Failed episodes are left out.
     """
     whole = [episode for episode in episodes if episode.failure is None]
     if not whole:
@@ -135,7 +154,21 @@ def summarise(episodes: Sequence[Episode], reward: RewardConfig | None) -> Row:
     films = [episode for episode in whole if "num_frames_used" in _initial(episode)]
     if films:
         cells["frames"] = mean_stderr(frames_used(films).tolist())
+    cells |= {name: _mean_of_term(name, mark, whole) for name, mark in (terms or {}).items()}
     return {name: cell for name, cell in cells.items() if cell is not None}
+
+
+def term_per_episode(name: str, episodes: Sequence[Episode]) -> np.ndarray:
+    """A reward term's value for each episode, (N,); one per turn is summed over the episode."""
+    values = REWARD_TERMS[name](episodes)
+    return values if isinstance(values, np.ndarray) else np.array([v.sum() for v in values])
+
+
+def _mean_of_term(name: str, mark: str | None, episodes: Sequence[Episode]) -> Cell | None:
+    """Over the marked episodes; None where there are none."""
+    marked = [True] * len(episodes) if mark is None else term_per_episode(mark, episodes) > 0.5
+    chosen = [episode for episode, is_marked in zip(episodes, marked, strict=True) if is_marked]
+    return mean_stderr(term_per_episode(name, chosen)) if chosen else None
 
 
 def _initial(episode: Episode) -> dict:

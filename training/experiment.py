@@ -29,9 +29,11 @@ from training.grpo import GrpoConfig, reinforce
 from training.held_out import ROWS, HeldOut, HeldOutConfig
 from training.interrupts import StopRequest
 from training.learner import Learner
+from training.pool import LocalPool, MakeEnv, MakePool
 from training.progress import progress_bar
 from training.reporter import Reporter
-from training.rollout import EpisodeSpec, LocalPool, MakeEnv, collect_episodes
+from training.rollout import EpisodeSpec, collect_episodes
+from training.rollout_config import RolloutConfig
 from training.run_directory import RunDirectory
 from training.seeding import task_seeds
 from training.sft import ExpertBatches, ImitationConfig, imitate
@@ -49,10 +51,13 @@ class ExperimentConfig(HeldOutConfig):
     Attributes:
         model: size of the tiny model that is built.
         vocab_size: tokens of its tokenizer, at least 300.
+        whole_numbers: whether every number with a decimal point is one token, where replies are
+            words; numbers that are nearly the same then begin nearly the same.
         corpus_episodes: expert episodes that the tokenizer learns its words from, at least 1.
         vla: how actions become tokens, in an environment that is driven by numbers; None where
             replies are words.
         engine: how replies are generated.
+        rollout: in which processes environments run.
         num_threads: threads of PyTorch's operations; None leaves PyTorch's own choice.
         cold_start: imitation of the scripted expert.
         algorithm: reinforcement, from the cold start.
@@ -64,9 +69,11 @@ class ExperimentConfig(HeldOutConfig):
 
     model: TinyConfig = field(default_factory=TinyConfig)
     vocab_size: int = 512
+    whole_numbers: bool = False
     corpus_episodes: int = 300
     vla: VlaConfig | None = None
     engine: EngineConfig = field(default_factory=EngineConfig)
+    rollout: RolloutConfig = field(default_factory=RolloutConfig)
     num_threads: int | None = None
     cold_start: ImitationConfig = field(default_factory=ImitationConfig)
     algorithm: GrpoConfig = field(default_factory=GrpoConfig)
@@ -82,7 +89,8 @@ class ExperimentConfig(HeldOutConfig):
         if self.num_threads is not None:
             check_at_least(self, num_threads=1)
         check_tiny_config(self.model)
-        for part in (self.engine, self.cold_start, self.algorithm):
+        self.rollout.check_num_envs(self.num_envs)
+        for part in (self.engine, self.rollout, self.cold_start, self.algorithm):
             part.check()
         if self.vla is not None:
             self.vla.check()
@@ -99,6 +107,7 @@ class Experiment:
         mirror: where metrics go beside the run's own files.
         make_variant: makes environments of other frame budgets; None where there are no frames to
             budget.
+        make_pool: makes the pool in which so many environments run.
 
     Raises:
         ValueError: for a study of frame budgets without `make_variant`, or a reward that lacks its
@@ -114,11 +123,12 @@ class Experiment:
         title: str,
         mirror: WandbMirror,
         make_variant: MakeVariant | None = None,
+        make_pool: MakePool = LocalPool,
     ) -> None:
         self._scorer = config.annotations.make_scorer(annotations_needed(config.reward))
         self.config, self.run, self._mirror = config, run, mirror
         self._make_env = make_env
-        self._pool = LocalPool(make_env, config.num_envs)
+        self._pool = make_pool(make_env, config.num_envs)
         self._reporter = Reporter(run, title=title, num_films=config.num_films, rows=ROWS)
         self._stop = StopRequest()
         self._held_out = HeldOut(
@@ -161,7 +171,13 @@ class Experiment:
         if config.vla is not None:
             return make_vla_agent(model, config.vla, config.engine, episodes, vocab_size=vocab_size)
         corpus = words_of(episodes)
-        return make_tiny_agent(model, config.engine, corpus, vocab_size=vocab_size)
+        return make_tiny_agent(
+            model,
+            config.engine,
+            corpus,
+            vocab_size=vocab_size,
+            whole_numbers=config.whole_numbers,
+        )
 
     def _evaluate_scripted(self) -> None:
         self._held_out.evaluate("random", self._held_out.random_policy)
@@ -176,6 +192,7 @@ class Experiment:
             self._imitate("cold_start", agent, learner, config, first)
         self._held_out.evaluate("cold_start", lambda: self._greedy(agent))
         self._held_out.measure_budgets("cold_start", self._greedy(agent))
+        self._held_out.measure_rewards("cold_start", lambda t: agent.policy(temperature=t))
 
     def _grpo(self, agent: Agent) -> None:
         config = self.config.algorithm
@@ -200,6 +217,7 @@ class Experiment:
         self._held_out.evaluate("grpo", lambda: self._greedy(agent))
         self._held_out.evaluate("blind", lambda: self._greedy(agent, blind=True))
         self._held_out.measure_budgets("grpo", self._greedy(agent))
+        self._held_out.measure_rewards("grpo", lambda t: agent.policy(temperature=t))
 
     def _sft_continued(self, agent: Agent) -> None:
         """The cold start, imitating on for about as long as reinforcement took."""
@@ -241,7 +259,9 @@ class Experiment:
         offset: int = 0,
     ) -> None:
         """Imitate up to `config.num_steps`; worlds are those from `offset` batches on."""
-        pool = LocalPool(self._make_env, min(self.config.num_envs, 16))
+        pool = self._pool
+        if isinstance(pool, LocalPool):  # its environments draw in the thread that made them
+            pool = LocalPool(self._make_env, min(self.config.num_envs, 16))
         batches = ExpertBatches(pool, agent, config, first_batch=offset)
         try:
             with progress_bar(stage, first, config.num_steps) as bar:
@@ -270,7 +290,7 @@ class Experiment:
         def on_step(step: int, metrics: dict[str, float]) -> None:
             nonlocal clock
             now = time.perf_counter()
-            line = {**metrics, "seconds": now - clock}
+            line = {**metrics, **self._rollout_metrics(), "seconds": now - clock}
             self.run.log(step, line, phase=stage)
             self._mirror.log(step, line, phase=stage)
             bar(metrics)
@@ -284,6 +304,10 @@ class Experiment:
             clock = time.perf_counter()
 
         return on_step
+
+    def _rollout_metrics(self) -> dict[str, float]:
+        """What collecting took; in this process there is nothing to say of it."""
+        return {} if isinstance(self._pool, LocalPool) else self._pool.metrics.take()
 
     def _greedy(self, agent: Agent, *, blind: bool = False) -> Policy:
         return agent.policy(temperature=self.config.evaluation.temperature, blind=blind)

@@ -17,13 +17,17 @@ from policies.vlm import VLMPolicy
 from training.advantages import SCALES, has_signal, most_varied, spread_over_tokens, turn_advantages
 from training.agent import Agent
 from training.annotations import AnnotationTools, SemanticScorer, annotate, annotations_needed
+from training.batching import ValueTargets
 from training.checks import check_at_least, check_share
+from training.critic import EpisodeCredit, credit_turns
+from training.critic_config import CriticConfig
 from training.episode import Episode
 from training.learner import Learner
 from training.learner_config import LearnerConfig
 from training.losses import PolicyLossConfig
+from training.pool import Pool
 from training.rewards.compose import GroupReward, RewardConfig, reward_group
-from training.rollout import EpisodeSpec, LocalPool, check_failures, collect_episodes
+from training.rollout import EpisodeSpec, check_failures, collect_episodes
 from training.scoring import rescore
 from training.seeding import task_seeds
 
@@ -34,12 +38,13 @@ OnStep = Callable[[int, dict[str, float]], None]
 class GrpoConfig:
     """Group Relative Policy Optimization (arXiv 2402.03300), with refill of groups without signal
     (DAPO's dynamic sampling, arXiv 2503.14476), max-variance down-sampling of the members that
-    are trained on (PODS, arXiv 2504.13818) and optional credit per turn.
+    are trained on (PODS, arXiv 2504.13818) and optional credit per turn. With `learner.critic` it
+    is PPO: the critic's values take the place of the group.
 
     Attributes:
         num_steps: optimizer steps, at least 0.
         groups_per_step: groups with signal in one step's batch, at least 1.
-        group_size: episodes of one seed, at least 2.
+        group_size: episodes of one seed, at least 2; 1 will do with a critic.
         train_size: most members of each group that are trained on, at least 2: those whose rewards
             vary most. None trains on all. Collecting is cheaper than learning, so more members than
             are trained on buy contrast.
@@ -50,7 +55,7 @@ class GrpoConfig:
         turn_weight: weight of the reward of each turn, compared within the group at the same turn;
             0 adds per-turn rewards to the outcome instead.
         advantage_scale: "std" divides by the group's standard deviation, "none" does not (Dr.
-            GRPO).
+            GRPO), and "leave_one_out" compares with the mean of the other members (RLOO).
         max_failed_share: the run stops when more than this share of a step's episodes failed, in
             [0, 1].
         loss: the surrogate.
@@ -72,11 +77,17 @@ class GrpoConfig:
 
     def check(self) -> None:
         """Raise `ValueError` naming the first field that is out of range."""
-        check_at_least(self, "algorithm", num_steps=0, groups_per_step=1, group_size=2)
+        check_at_least(self, "algorithm", num_steps=0, groups_per_step=1)
+        check_at_least(self, "algorithm", group_size=self.fewest_members)
         check_at_least(self, "algorithm", refill_rounds=0)
         check_share(self, "algorithm", "max_failed_share")
         if self.train_size is not None:
             check_at_least(self, "algorithm", train_size=2)
+            if self.learner.critic is not None:
+                raise ValueError(
+                    f"algorithm.train_size is {self.train_size}; with learner.critic set, all "
+                    "members are trained on: legal: null"
+                )
         if not self.temperature > 0:
             raise ValueError(f"algorithm.temperature is {self.temperature}; it must be above 0")
         if self.advantage_scale not in SCALES:
@@ -85,6 +96,11 @@ class GrpoConfig:
             )
         self.loss.check("algorithm.loss.")
         self.learner.check("algorithm.learner.")
+
+    @property
+    def fewest_members(self) -> int:
+        """Of a group that can be learned from."""
+        return 1 if self.learner.critic is not None else 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +123,7 @@ class ScoredGroup:
 def reinforce(
     agent: Agent,
     learner: Learner,
-    pool: LocalPool,
+    pool: Pool,
     config: GrpoConfig,
     reward: RewardConfig,
     *,
@@ -145,20 +161,26 @@ def reinforce(
         groups, metrics = collect_groups(
             pool, policy, config, reward, step=step, run_seed=run_seed, tools=tools
         )
-        samples, token_advantages = token_batch(agent, groups)
+        critic, values = config.learner.critic, None
+        if critic is None:
+            samples, token_advantages = token_batch(agent, groups)
+        else:
+            samples, token_advantages, values, more = valued_batch(agent, learner, groups, critic)
+            metrics |= more
         if samples:
             metrics |= learner.improve(
                 samples,
                 token_advantages,
                 loss=config.loss,
                 ref_logprobs=_reference_logprobs(agent, config, reference, samples),
+                values=values,
             )
             policy.engine.update_weights(None, learner.weights_version)
         on_step(step + 1, metrics)
 
 
 def collect_groups(
-    pool: LocalPool,
+    pool: Pool,
     policy: VLMPolicy,
     config: GrpoConfig,
     reward: RewardConfig,
@@ -183,7 +205,7 @@ def collect_groups(
         groups = [episodes[i : i + size] for i in range(0, len(episodes), size)]
         scored = [group for group in (score_group(g, config, reward) for g in groups) if group]
         tried += scored
-        kept += [group for group in scored if has_signal(group.advantages)]
+        kept += [g for g in scored if config.learner.critic or has_signal(g.advantages)]
         if len(kept) == config.groups_per_step:
             break
     return kept, _metrics(tried, kept, num_failed)
@@ -192,11 +214,11 @@ def collect_groups(
 def score_group(
     group: list[Episode], config: GrpoConfig, reward: RewardConfig
 ) -> ScoredGroup | None:
-    """Rewards and advantages of a group; failed members are left out. None with fewer than
-    two members.
+    """Rewards and advantages of a group; failed members are left out. None with too few members
+    to learn from: fewer than two, or with a critic none.
     """
     whole = [episode for episode in group if episode.failure is None]
-    if len(whole) < 2:
+    if len(whole) < config.fewest_members:
         return None
     reward_of_all = reward_group(whole, reward)
     members = most_varied(reward_of_all.total, config.train_size or len(whole))
@@ -226,6 +248,23 @@ def token_batch(agent: Agent, groups: list[ScoredGroup]) -> tuple[list[Sample], 
                 samples.append(sample)
                 token_advantages.append(spread_over_tokens(advantages, sample.turn_index))
     return samples, token_advantages
+
+
+def valued_batch(
+    agent: Agent, learner: Learner, groups: list[ScoredGroup], critic: CriticConfig
+) -> tuple[list[Sample], list[np.ndarray], list[ValueTargets], dict[str, float]]:
+    """Samples, per-token advantages and value targets by the critic, and metrics of it."""
+    episodes = []
+    for group in groups:
+        for episode, outcome, turns in zip(
+            group.episodes, group.reward.outcome, group.reward.turns, strict=True
+        ):
+            rewards = turns.copy()
+            if len(rewards):
+                rewards[-1] += outcome
+            episodes.append(EpisodeCredit(rewards=rewards, samples=agent.samples(episode)))
+    samples = [sample for episode in episodes for sample in episode.samples]
+    return samples, *credit_turns(episodes, learner.values, critic)
 
 
 def _reference_logprobs(

@@ -16,16 +16,18 @@ from training.annotations import (
     annotations_needed,
 )
 from training.avr_metrics import Row
-from training.baselines import action_space_of, make_random_policy
+from training.baselines import make_random_policy
 from training.budget_study import BudgetStudy, BudgetStudyConfig, MakeVariant
 from training.checks import check_at_least
 from training.episode import Episode, save_episode
 from training.evaluation import EvaluationConfig, evaluate, fit_best_constant, summarise
 from training.interrupts import StopRequest
+from training.pool import Pool
 from training.progress import progress_bar
 from training.reporter import Reporter
+from training.reward_study import RewardStudy, RewardStudyConfig
 from training.rewards.compose import RewardConfig
-from training.rollout import EpisodeSpec, LocalPool, collect_episodes
+from training.rollout import EpisodeSpec, collect_episodes
 from training.run_directory import RunDirectory
 from training.seeding import task_seeds
 
@@ -43,6 +45,7 @@ class HeldOutConfig:
         annotations: what the reward's annotations are made with.
         evaluation: on which held-out worlds, and how many.
         budget_study: frame budgets to measure the cold start and the reinforced policy at.
+        reward_study: rewards to compare as predictors of success, at the same two stages.
         rows: which policies to evaluate, of `ROWS`.
         constant_episodes: training worlds on which the best constant answers are found, at least 1.
         num_films: before-and-after pairs in the report, 0 or more.
@@ -54,6 +57,7 @@ class HeldOutConfig:
     annotations: AnnotationConfig = field(default_factory=AnnotationConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     budget_study: BudgetStudyConfig = field(default_factory=BudgetStudyConfig)
+    reward_study: RewardStudyConfig = field(default_factory=RewardStudyConfig)
     rows: list[str] = field(default_factory=lambda: list(ROWS))
     constant_episodes: int = 500
     num_films: int = 4
@@ -64,7 +68,7 @@ class HeldOutConfig:
         unknown = [row for row in self.rows if row not in ROWS]
         if unknown:
             raise ValueError(f"rows has {unknown[0]!r}; legal: {', '.join(ROWS)}")
-        for part in (self.reward, self.evaluation, self.budget_study):
+        for part in (self.reward, self.evaluation, self.budget_study, self.reward_study):
             part.check()
         self.annotations.check(annotations_needed(self.reward))
 
@@ -89,7 +93,7 @@ class HeldOut:
     def __init__(
         self,
         config: HeldOutConfig,
-        pool: LocalPool,
+        pool: Pool,
         reporter: Reporter,
         run: RunDirectory,
         *,
@@ -100,6 +104,7 @@ class HeldOut:
         self._config, self._pool, self._reporter = config, pool, reporter
         self._run, self._stop, self._scorer = run, stop, scorer
         self._study = self._make_study(make_variant)
+        self._rewards = self._make_reward_study()
 
     def evaluate(self, row: str, make_policy: Callable[[], Policy]) -> None:
         """Fill one row, unless it is there or not wanted."""
@@ -116,7 +121,8 @@ class HeldOut:
                 max_failed_share=config.max_failed_share,
                 on_episode=lambda episode: bar({}),
             )
-        self._keep(row, episodes, summarise(episodes, self._reward_of(policy, episodes)))
+        reward = self._reward_of(policy, episodes)
+        self._keep(row, episodes, summarise(episodes, reward, config.terms))
         self._stop_if_asked(f"the evaluation of {row}")
 
     def measure_budgets(self, stage: str, policy: Policy) -> None:
@@ -125,9 +131,20 @@ class HeldOut:
             self._study.measure(stage, policy)
             self._reporter.show_study(self._study)
 
+    def measure_rewards(self, stage: str, make_policy: Callable[[float], Policy]) -> None:
+        """Play the rollouts of the study of rewards, where there is one.
+
+        Args:
+            stage: whose they are.
+            make_policy: temperature of sampling -> policy.
+        """
+        if self._rewards is not None:
+            self._rewards.measure(stage, make_policy(self._config.reward_study.temperature))
+            self._reporter.show_rewards(self._rewards)
+
     def random_policy(self) -> Policy:
         """A policy that acts at random within the environments' action space."""
-        return make_random_policy(action_space_of(self._pool))
+        return make_random_policy(self._pool.action_space())
 
     def best_constant(self) -> Policy:
         """The best policy that never looks, found on training worlds."""
@@ -153,6 +170,19 @@ class HeldOut:
             evaluation=config.evaluation,
             sampling_seed=config.seed,
             on_budget=self._stop_if_asked,
+        )
+
+    def _make_reward_study(self) -> RewardStudy | None:
+        config = self._config
+        if not config.reward_study.rewards:
+            return None
+        return RewardStudy(
+            config.reward_study,
+            self._pool,
+            self._run.path / "reward_study",
+            evaluation=config.evaluation,
+            sampling_seed=config.seed,
+            on_stage=self._stop_if_asked,
         )
 
     def _stop_if_asked(self, where: str) -> None:

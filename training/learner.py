@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,8 +20,16 @@ import torch
 from torch import Tensor, nn
 
 from policies.interface import Sample
-from training.batching import Meter, TrainingRow, pad_rows, policy_rows, split_micro_batches
-from training.checkpoint import check_tensors_match
+from training.batching import (
+    Meter,
+    TrainingRow,
+    ValueTargets,
+    average_steps,
+    pad_rows,
+    policy_rows,
+    split_micro_batches,
+)
+from training.critic import Critic, critic_loss
 from training.learner_config import LearnerConfig, learning_rate_at
 from training.losses import (
     LossInputs,
@@ -30,9 +39,9 @@ from training.losses import (
     loss_denominator,
     policy_loss,
 )
-from training.scoring import Collate, Score, rescore, score_samples
+from training.optimizer_state import load_optimizer_tensors, optimizer_tensors
+from training.scoring import Collate, Score, read_tokens, rescore, score_samples
 
-MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 MicroLoss = Callable[[Sequence[TrainingRow], float], LossOutputs]
 
 
@@ -41,10 +50,18 @@ class Learner:
 
     Attributes:
         step: optimizer steps taken so far.
+        critic: estimates values for PPO and learns beside the model; None without one. It is part
+            of `state_dict`.
     """
 
     def __init__(
-        self, model: nn.Module, *, collate: Collate, score: Score, config: LearnerConfig
+        self,
+        model: nn.Module,
+        *,
+        collate: Collate,
+        score: Score,
+        config: LearnerConfig,
+        critic: Critic | None = None,
     ) -> None:
         config.check()
         self.model = model
@@ -52,14 +69,15 @@ class Learner:
         self.score = score
         self.config = config
         self.step = 0
+        self.critic = critic
         self._named = {n: p for n, p in model.named_parameters() if p.requires_grad}
         if not self._named:
             raise ValueError("the model has no parameter with requires_grad")
-        self.optimizer = torch.optim.AdamW(
-            _parameter_groups(list(self._named.values()), config.weight_decay),
-            lr=config.learning_rate,
-            betas=config.betas,
-        )
+        groups = _parameter_groups(list(self._named.values()), config.weight_decay)
+        if critic is not None:
+            self._named |= {f"critic.{name}": p for name, p in critic.named_parameters()}
+            groups.append(critic.parameter_group())
+        self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas)
 
     @property
     def weights_version(self) -> int:
@@ -98,6 +116,7 @@ class Learner:
         *,
         loss: PolicyLossConfig | None = None,
         ref_logprobs: Sequence[np.ndarray] | None = None,
+        values: Sequence[ValueTargets] | None = None,
     ) -> dict[str, float]:
         """Take `num_epochs * num_minibatches` optimizer steps on the clipped surrogate.
 
@@ -106,6 +125,7 @@ class Learner:
             advantages: one (T,) array per sample; read under its loss mask only.
             loss: settings of the surrogate; None for the defaults.
             ref_logprobs: one (T,) array per sample, needed when the KL has a weight.
+            values: what the critic learns from each sample; None leaves it alone.
 
         Returns:
             The metrics of `policy_loss` and of `imitate` (less `nll`). Means over tokens weigh
@@ -118,16 +138,20 @@ class Learner:
         """
         settings = loss or PolicyLossConfig()
         settings.check()
-        rows = policy_rows(samples, advantages, ref_logprobs)
-        micro_loss = partial(self._policy_loss, settings=settings)
-        reports = [
-            self._optimizer_step(
-                [rows[i] for i in indices], micro_loss, settings.aggregation, settings.constant
-            )
-            for _ in range(self.config.num_epochs)
-            for indices in self._minibatches(len(rows))
-        ]
-        return _average_steps(reports)
+        old = self._old_logprobs(samples, settings)
+        rows = policy_rows(samples, advantages, ref_logprobs, old, values)
+        reports = []
+        for _ in range(self.config.num_epochs):
+            for indices in self._minibatches(len(rows)):
+                chosen = [rows[i] for i in indices]
+                num_values = sum(int(r.values.mask.sum()) for r in chosen if r.values is not None)
+                micro_loss = partial(self._policy_loss, settings=settings, num_values=num_values)
+                reports.append(
+                    self._optimizer_step(
+                        chosen, micro_loss, settings.aggregation, settings.constant
+                    )
+                )
+        return average_steps(reports)
 
     def rescore(self, samples: Sequence[Sample]) -> list[np.ndarray]:
         """Log-probabilities of the samples' loss tokens under the weights as they are now.
@@ -140,19 +164,33 @@ class Learner:
             self.model, samples, collate=self.collate, score=self.score, config=self.config
         )
 
+    def values(self, samples: Sequence[Sample]) -> list[np.ndarray]:
+        """The critic's values at the samples' loss tokens, as `rescore` gives log-probabilities.
+
+        Raises:
+            ValueError: there is no critic.
+        """
+        critic = self.critic
+        if critic is None:
+            raise ValueError("this learner has no critic; set learner.critic")
+        return read_tokens(
+            self.model,
+            samples,
+            lambda scores, mask: critic(scores.hidden, mask),
+            collate=self.collate,
+            score=self.score,
+            config=self.config,
+        )
+
     def state_dict(self) -> dict[str, Any]:
         """Everything beside the weights that the next step depends on.
 
         Returns:
-            `step`, and `tensors`: the optimizer's, named "<moment>/<parameter>". Not copies.
+            `step`, and `tensors`: the optimizer's, named "<moment>/<parameter>", and the critic's,
+            named "critic/<parameter>". Not copies.
         """
-        tensors = {
-            f"{moment}/{name}": self.optimizer.state[parameter][moment]
-            for name, parameter in self._named.items()
-            if parameter in self.optimizer.state
-            for moment in MOMENTS
-        }
-        return {"step": self.step, "tensors": tensors}
+        tensors = optimizer_tensors(self.optimizer, self._named)
+        return {"step": self.step, "tensors": tensors | self._critic_tensors()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` returned; the tensors are copied.
@@ -160,23 +198,25 @@ class Learner:
         Raises:
             CheckpointMismatch: the tensors belong to other parameters. Nothing is changed then.
         """
-        tensors = state["tensors"]
-        # Parameters that never had a gradient (such as a vision tower without pictures) have no
-        # moments.
-        names = {f"step/{name}": name for name in self._named}
-        known = {name: self._named[name] for key, name in names.items() if key in tensors}
-        expected: dict[str, Tensor] = {f"step/{name}": torch.zeros(()) for name in known}
-        expected |= {f"{m}/{n}": p for n, p in known.items() for m in ("exp_avg", "exp_avg_sq")}
-        check_tensors_match(expected, tensors, what="optimizer")
-        order = [p for group in self.optimizer.param_groups for p in group["params"]]
-        index = {id(parameter): i for i, parameter in enumerate(order)}
-        full = self.optimizer.state_dict()
-        full["state"] = {
-            index[id(p)]: {m: tensors[f"{m}/{n}"].clone() for m in MOMENTS}
-            for n, p in known.items()
-        }
-        self.optimizer.load_state_dict(full)
+        tensors, critic = state["tensors"], self._critic_tensors()
+        load_optimizer_tensors(self.optimizer, self._named, tensors, others=critic)
+        for name, own in critic.items():
+            own.copy_(tensors[name])
         self.step = int(state["step"])
+
+    def _critic_tensors(self) -> dict[str, Tensor]:
+        if self.critic is None:
+            return {}
+        return {f"critic/{name}": p.detach() for name, p in self.critic.named_parameters()}
+
+    def _old_logprobs(
+        self, samples: Sequence[Sample], settings: PolicyLossConfig
+    ) -> list[np.ndarray] | None:
+        """The trainer's own log-probabilities before the first step on a batch, where the loss
+        asks for them. A single step has them at hand: they are those it trains on.
+        """
+        steps = self.config.num_epochs * self.config.num_minibatches
+        return None if settings.importance_cap is None or steps == 1 else self.rescore(samples)
 
     def _minibatches(self, num_rows: int) -> list[list[int]]:
         parts = self.config.num_minibatches
@@ -218,7 +258,7 @@ class Learner:
             raise FloatingPointError(f"optimizer step {self.step}: the gradient norm is {norm}")
         learning_rate = learning_rate_at(self.config, self.step)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = learning_rate * group.get("factor", 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
@@ -234,7 +274,12 @@ class Learner:
         )
 
     def _policy_loss(
-        self, rows: Sequence[TrainingRow], denominator: float, *, settings: PolicyLossConfig
+        self,
+        rows: Sequence[TrainingRow],
+        denominator: float,
+        *,
+        settings: PolicyLossConfig,
+        num_values: int = 0,
     ) -> LossOutputs:
         samples = [row.sample for row in rows]
         scores, mask = score_samples(
@@ -243,22 +288,22 @@ class Learner:
         trainer = scores.trainer_logprobs
         stack = partial(pad_rows, length=mask.shape[1], dtype=trainer.dtype, device=trainer.device)
         refs = [row.ref_logprobs for row in rows if row.ref_logprobs is not None]
+        old = [row.old_logprobs for row in rows if row.old_logprobs is not None]
+        before = trainer.detach() if settings.importance_cap is not None else None
         inputs = LossInputs(
             trainer_logprobs=trainer,
             rollout_logprobs=stack([row.sample.rollout_logprobs for row in rows]),
             ref_logprobs=stack(refs) if refs else None,
             advantages=stack([row.advantages for row in rows]),
             loss_mask=mask,
+            old_logprobs=stack(old) if old else before,
             entropies=scores.entropies,
         )
-        return policy_loss(
-            inputs,
-            clip_low=settings.clip_low,
-            clip_high=settings.clip_high,
-            kl_weight=settings.kl_weight,
-            aggregation=settings.aggregation,
-            denominator=denominator,
-        )
+        outputs = policy_loss(inputs, settings, denominator=denominator)
+        if self.critic is None or not num_values:
+            return outputs
+        more = critic_loss(self.critic(scores.hidden, mask), rows, self.critic.config, num_values)
+        return replace(outputs, loss=outputs.loss + more.loss, parts=more.parts)
 
 
 def _parameter_groups(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
@@ -267,17 +312,3 @@ def _parameter_groups(parameters: list[nn.Parameter], weight_decay: float) -> li
     vectors = [p for p in parameters if p.ndim < 2]
     groups = ((matrices, weight_decay), (vectors, 0.0))
     return [{"params": params, "weight_decay": decay} for params, decay in groups if params]
-
-
-def _average_steps(reports: list[dict[str, float]]) -> dict[str, float]:
-    """Mean over optimizer steps; means over tokens are weighted by the tokens of their step."""
-    per_step = ("loss", "grad_norm", "learning_rate", "num_tokens", "num_micro_batches")
-    tokens = [report["num_tokens"] for report in reports]
-    return {
-        name: float(
-            np.average(
-                [report[name] for report in reports], weights=None if name in per_step else tokens
-            )
-        )
-        for name in reports[0]
-    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from training.critic_config import CriticConfig
 from training.losses import check_range
 
 SCHEDULES = ("constant", "cosine", "linear")
@@ -30,6 +31,7 @@ class LearnerConfig:
         shuffle_seed: decides which samples share a minibatch.
         temperature: at which the rollouts were sampled, > 0 (1 for rollouts at temperature 0, whose
             log-probabilities are those at temperature 1).
+        critic: of PPO; None for none.
     """
 
     learning_rate: float = 1e-5
@@ -45,6 +47,7 @@ class LearnerConfig:
     num_minibatches: int = 1
     shuffle_seed: int = 0
     temperature: float = 1.0
+    critic: CriticConfig | None = None
 
     def check(self, prefix: str = "") -> None:
         """Raise ValueError naming the first setting that is out of range, `prefix` before it."""
@@ -61,6 +64,8 @@ class LearnerConfig:
                 check_range(prefix + name, value, low=1)
         check_range(f"{prefix}warmup_steps", self.warmup_steps, low=0)
         check_range(f"{prefix}shuffle_seed", self.shuffle_seed, low=0)
+        if self.critic is not None:
+            self.critic.check(f"{prefix}critic.")
         if self.schedule not in SCHEDULES:
             raise ValueError(
                 f"{prefix}schedule = {self.schedule!r} is not legal; legal: {SCHEDULES}"

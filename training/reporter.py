@@ -12,6 +12,7 @@ from training.episode import Episode, load_episode
 from training.frame_curve_chart import draw_frame_curve
 from training.recording import episode_mp4
 from training.report import Chart, Film, ReportData, write_report
+from training.reward_study import RewardStudy
 from training.run_directory import RunDirectory, Tables, write_atomic
 
 
@@ -35,6 +36,7 @@ class Reporter:
         self._place = {row: place for place, row in enumerate(rows)}
         self._table_path = run.path / "evaluation.json"
         self._study: BudgetStudy | None = None
+        self._rewards: RewardStudy | None = None
         self.table: dict[str, Row] = {}
         if self._table_path.exists():
             self.table = json.loads(self._table_path.read_text())
@@ -49,6 +51,11 @@ class Reporter:
     def show_study(self, study: BudgetStudy) -> None:
         """Put a study of frame budgets into the summary and the report."""
         self._study = study
+        self.update()
+
+    def show_rewards(self, study: RewardStudy) -> None:
+        """Put a study of rewards into the summary and the report."""
+        self._rewards = study
         self.update()
 
     def step_seconds(self, phase: str) -> list[float]:
@@ -71,18 +78,23 @@ class Reporter:
         figures = {f"seconds.{phase}": sum(self.step_seconds(phase)) for phase in phases}
         if self._study is not None:
             figures |= self._study.figures("grpo", "cold_start")
+        if self._rewards is not None:
+            figures |= self._rewards.figures()
         self._run.write_summary("train", figures, self._tables())
         self._write("finished", films=self._films(), figures=figures)
 
     def _tables(self) -> Tables:
-        study = {} if self._study is None else self._study.tables()
-        return {"evaluation": self.table, **study} if self.table else study
+        studies = {} if self._study is None else dict(self._study.tables())
+        studies |= {} if self._rewards is None else self._rewards.tables()
+        return {"evaluation": self.table, **studies} if self.table else studies
 
     def _charts(self) -> list[Chart]:
         curves = {} if self._study is None else self._study.curves()
-        if not curves:
-            return []
-        return [Chart(title="Accuracy over frame budgets", body=draw_frame_curve(curves))]
+        charts = [] if self._rewards is None else self._rewards.charts()
+        if curves:
+            body = draw_frame_curve(curves)
+            charts = [Chart(title="Accuracy over frame budgets", body=body), *charts]
+        return charts
 
     def _write(
         self, status: str, *, films: list[Film], figures: dict[str, float] | None = None

@@ -1,26 +1,37 @@
 """Collects episodes: many environments, one policy, each conversation going on when its world has
 answered.
 
-The pool runs in this process. Which episode runs in which slot changes nothing: an episode is
-decided by its seed, its sample index and the policy.
+Which episode runs in which place changes nothing: an episode is decided by its seed, its sample
+index and the policy. Where the environments live is the pool's affair (`training.pool`,
+`training.ray_rollout`).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, is_dataclass
-from typing import Any
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-import gymnasium
-import numpy as np
-
-from policies.interface import Conversation, Observation, Policy, PolicyOutput, UnansweredError
+from policies.interface import Conversation, Policy, PolicyOutput, UnansweredError
 from saccade import __version__
-from training.episode import Episode, EpisodeTruth, Failure, Turn, config_hash, encode_png
+from training.episode import Episode, EpisodeTruth, Turn
+from training.pool import EpisodeSpec, LocalPool, MakeEnv, MixedPool, Pool
+from training.seat import Answer, failure_of, move_of
 
-MakeEnv = Callable[[], gymnasium.Env]
+__all__ = [
+    "EpisodeSpec",
+    "LocalPool",
+    "MakeEnv",
+    "MixedPool",
+    "OnEpisode",
+    "Pool",
+    "TooManyFailuresError",
+    "check_failures",
+    "collect_episodes",
+]
+
 OnEpisode = Callable[[Episode], None]
 
 
@@ -28,127 +39,86 @@ class TooManyFailuresError(RuntimeError):
     """More episodes failed than the configuration allows."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class EpisodeSpec:
-    """Which episode to collect.
-
-    Attributes:
-        seed: of the environment's reset.
-        sample_index: which member of the seed's group; it decides the sampling noise.
-        env_key: which of a `MixedPool`'s environments; "" for a pool of one kind.
-    """
-
-    seed: int
-    sample_index: int = 0
-    env_key: str = ""
-
-
 @dataclass(kw_only=True)
 class _Running:
-    """An episode in flight."""
+    """An episode in flight.
+
+    Attributes:
+        order: which of the specs it is.
+        attempt: how often its worker was lost over it before.
+        begun: when, by `time.monotonic`.
+        episode: the record as far as it goes.
+        conversation: what the policy sees of it; None before the world's first answer.
+        shown: the world's last answer.
+        output: what the policy said last.
+    """
 
     spec: EpisodeSpec
     order: int
-    env: gymnasium.Env
+    attempt: int
+    begun: float
     episode: Episode
-    conversation: Conversation
-    obs: dict[str, Any] = field(default_factory=dict)
-    info: dict[str, Any] = field(default_factory=dict)
+    conversation: Conversation | None = None
+    shown: Answer | None = None
+    output: PolicyOutput | None = None
 
-
-class LocalPool:
-    """Environments of one kind in this process, made when first needed and used again.
-
-    Args:
-        make_env: makes one environment.
-        num_envs: how many episodes are in flight at once, at least 1.
-    """
-
-    def __init__(self, make_env: MakeEnv, num_envs: int) -> None:
-        if num_envs < 1:
-            raise ValueError(f"num_envs is {num_envs}; it must be at least 1")
-        self._make_env, self.num_envs = make_env, num_envs
-        self._idle: list[gymnasium.Env] = []
-
-    def take(self, env_key: str = "") -> gymnasium.Env:
-        """An idle environment; there is only one kind of them, whatever the key."""
-        return self._idle.pop() if self._idle else self._make_env()
-
-    def give_back(self, env: gymnasium.Env, env_key: str = "") -> None:
-        """Return an environment whose episode is over."""
-        self._idle.append(env)
-
-    def close(self) -> None:
-        """Close every idle environment."""
-        while self._idle:
-            self._idle.pop().close()
-
-
-class MixedPool(LocalPool):
-    """Environments of many kinds, for episodes that say which. None is kept for later.
-
-    Args:
-        make_env: makes the environment of a key.
-        num_envs: how many episodes are in flight at once, at least 1.
-    """
-
-    def __init__(self, make_env: Callable[[str], gymnasium.Env], num_envs: int) -> None:
-        super().__init__(lambda: make_env(""), num_envs)
-        self._make_keyed = make_env
-
-    def take(self, env_key: str = "") -> gymnasium.Env:
-        """A new environment of that key."""
-        return self._make_keyed(env_key)
-
-    def give_back(self, env: gymnasium.Env, env_key: str = "") -> None:
-        """Close an environment whose episode is over."""
-        env.close()
+    def note(self, answer: Answer) -> int:
+        """Write down what became of the last output. Returns how many turns that was: 1, or 0."""
+        episode = self.episode
+        assert episode.truth is not None
+        episode.failure = answer.failure
+        if answer.failure is not None:
+            episode.truth.last_states = answer.last_states
+        if answer.reward is None:
+            return 0
+        assert self.conversation is not None  # what is stepped has been shown
+        assert self.shown is not None
+        assert self.output is not None
+        shown = self.conversation.observations[-1]
+        turn = Turn(
+            text=shown.text,
+            image_pngs=self.shown.image_pngs,
+            state=shown.state,
+            options=self.shown.options,
+            output=self.output,
+            reward=answer.reward,
+        )
+        episode.turns.append(turn)
+        episode.truth.turns.append(answer.truth)
+        episode.success = answer.success
+        episode.terminated, episode.truncated = answer.terminated, answer.truncated
+        self.conversation.outputs.append(self.output)
+        return 1
 
 
 def collect_episodes(
-    pool: LocalPool,
+    pool: Pool,
     policy: Policy,
     specs: Iterable[EpisodeSpec],
     *,
     sampling_seed: int = 0,
     on_episode: OnEpisode | None = None,
+    on_lost: OnEpisode | None = None,
 ) -> list[Episode]:
     """Collect one episode per spec, in the order of the specs.
 
     An exception in an environment or in the policy ends its episode and is recorded as a `Failure`;
     the other episodes go on. Where a policy can answer only some, it says so by `UnansweredError`.
+    An episode whose worker is lost begins anew and is the same again, until workers were lost over
+    it `max_attempts` times; only its last attempt is returned.
 
     Args:
-        pool: where the environments come from.
+        pool: where the environments live.
         policy: answers all waiting conversations at once.
         specs: what to collect.
         sampling_seed: the run's seed of the policy's sampling noise.
         on_episode: called with every finished episode, as it finishes.
+        on_lost: called with every attempt that another one replaces.
+
+    Raises:
+        ValueError: for a privileged policy's style that the environments do not have.
     """
-    waiting = enumerate(specs)
-    finished: dict[int, Episode] = {}
-
-    def finish(run: _Running) -> None:
-        policy.reset([run.conversation.conversation_id])
-        finished[run.order] = run.episode
-        if run.episode.failure is None or run.episode.failure.stage != "env":
-            pool.give_back(run.env, run.spec.env_key)
-        else:  # an environment that raised is not used again
-            with suppress(Exception):
-                run.env.close()
-        if on_episode is not None:
-            on_episode(run.episode)
-
-    running: list[_Running] = []
-    while True:
-        running += _start_some(pool, waiting, pool.num_envs - len(running), sampling_seed)
-        if not running:
-            return [finished[order] for order in sorted(finished)]
-        for run, output in zip(running, _act(policy, running), strict=True):
-            _advance(run, output)
-        for run in [r for r in running if _is_over(r.episode)]:
-            finish(run)
-        running = [run for run in running if not _is_over(run.episode)]
+    return _Collector(pool, policy, specs, sampling_seed, on_episode, on_lost).collect()
 
 
 def check_failures(
@@ -176,80 +146,184 @@ def check_failures(
     return len(failures)
 
 
-def _start_some(
-    pool: LocalPool, waiting: Iterator[tuple[int, EpisodeSpec]], count: int, sampling_seed: int
-) -> list[_Running]:
-    started: list[_Running] = []
-    while len(started) < count:
-        order, spec = next(waiting, (-1, None))
-        if spec is None:
-            break
-        started.append(_start(pool.take(spec.env_key), order, spec, sampling_seed))
-    return started
+class _Collector:
+    """One call of `collect_episodes`."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        policy: Policy,
+        specs: Iterable[EpisodeSpec],
+        sampling_seed: int,
+        on_episode: OnEpisode | None,
+        on_lost: OnEpisode | None,
+    ) -> None:
+        self._pool, self._policy, self._sampling_seed = pool, policy, sampling_seed
+        self._on_episode, self._on_lost = on_episode, on_lost
+        self._style = getattr(policy, "style", "best") if policy.privileged else None
+        self._specs = enumerate(specs)
+        self._exhausted = False
+        self._again: deque[tuple[int, EpisodeSpec, int]] = deque()
+        self._running: dict[int, _Running] = {}
+        self._ready: list[int] = []
+        self._ready_since = 0.0
+        self._finished: dict[int, Episode] = {}
+        self._names: dict[str, tuple[str, str]] = {}
+
+    def collect(self) -> list[Episode]:
+        """Everything, in order."""
+        try:
+            with self._pool.metrics.driving():
+                while not self._is_done():
+                    if self._is_time_to_ask():
+                        self._ask()
+                    else:
+                        for ticket, answer in self._pool.answers(self._patience()):
+                            self._take(ticket, answer)
+                    self._begin_some()
+        except BaseException:
+            for ticket in self._running:
+                self._pool.end(ticket)
+            raise
+        return [self._finished[order] for order in sorted(self._finished)]
+
+    def _is_done(self) -> bool:
+        if not self._running:
+            self._begin_some()
+        return not self._running and self._exhausted and not self._again
+
+    def _begin_some(self) -> None:
+        """Fill the pool, with what has to be done again first."""
+        while len(self._running) < self._pool.capacity:
+            if self._again:
+                order, spec, attempt = self._again.popleft()
+            else:
+                order, following = next(self._specs, (-1, None))
+                if following is None:
+                    self._exhausted = True
+                    return
+                spec, attempt = following, 0
+            self._begin(order, spec, attempt)
+
+    def _begin(self, order: int, spec: EpisodeSpec, attempt: int) -> None:
+        ticket = next(_TICKETS)
+        self._running[ticket] = _Running(
+            spec=spec,
+            order=order,
+            attempt=attempt,
+            episode=_new_episode(spec, *self._names.get(spec.env_key, ("", ""))),
+            begun=time.monotonic(),
+        )
+        self._pool.begin(ticket, spec, style=self._style, apart=attempt > 0)
+
+    def _is_time_to_ask(self) -> bool:
+        """Whether all have answered, or one of them has waited long enough."""
+        return bool(self._ready) and (
+            len(self._ready) == len(self._running) or self._patience() == 0.0
+        )
+
+    def _patience(self) -> float | None:
+        """How long to wait for further answers [s]; None while nobody waits for the policy."""
+        if not self._ready:
+            return None
+        waited = time.monotonic() - self._ready_since
+        return max(0.0, self._pool.max_wait_seconds - waited)
+
+    def _take(self, ticket: int, answer: Answer) -> None:
+        """Write an answer down, and see what comes next."""
+        run = self._running.get(ticket)
+        if run is None:  # of an episode that was broken off
+            return
+        if run.conversation is None:
+            self._open(run, answer)
+        else:
+            self._pool.metrics.num_turns += run.note(answer)
+        run.shown = answer
+        if ticket in self._ready:  # lost with its worker, while it waited for the policy
+            self._ready.remove(ticket)
+        if answer.is_over:
+            self._leave(ticket)
+            return
+        assert run.conversation is not None
+        assert answer.observation is not None
+        run.conversation.observations.append(answer.observation)
+        run.conversation.expert_reply = answer.expert_move
+        if not self._ready:
+            self._ready_since = time.monotonic()
+        self._ready.append(ticket)
+
+    def _open(self, run: _Running, answer: Answer) -> None:
+        """Begin the record with the answer to the reset."""
+        if answer.env_id:  # a worker that was lost says nothing about its environment
+            self._names[run.spec.env_key] = (answer.env_id, answer.env_config_hash)
+            run.episode = _new_episode(run.spec, answer.env_id, answer.env_config_hash)
+            run.episode.truth = EpisodeTruth(initial=answer.truth)
+        run.episode.failure = answer.failure
+        run.conversation = Conversation(
+            conversation_id=f"{run.episode.task_id}/{run.spec.sample_index}/{run.order}",
+            task_id=run.episode.task_id,
+            sample_index=run.spec.sample_index,
+            sampling_seed=self._sampling_seed,
+        )
+
+    def _ask(self) -> None:
+        """Ask the policy about all that wait, in the order of the specs, and pass its moves on."""
+        tickets = sorted(self._ready, key=lambda ticket: self._running[ticket].order)
+        self._ready = []
+        self._pool.metrics.note_batch(ready=len(tickets), running=len(self._running))
+        conversations = [self._conversation(ticket) for ticket in tickets]
+        with self._pool.metrics.not_driving():
+            outcomes = _outcomes(self._policy, conversations)
+        for ticket, outcome in zip(tickets, outcomes, strict=True):
+            run = self._running[ticket]
+            if isinstance(outcome, Exception):
+                run.episode.failure = failure_of("policy", outcome)
+                self._pool.end(ticket)
+                self._leave(ticket)
+            else:
+                run.output = outcome
+                self._pool.step(ticket, move_of(outcome))
+
+    def _conversation(self, ticket: int) -> Conversation:
+        conversation = self._running[ticket].conversation
+        assert conversation is not None  # nobody is ready before the first answer
+        return conversation
+
+    def _leave(self, ticket: int) -> None:
+        """An episode is over: keep it, or try it again where its worker was lost."""
+        run = self._running.pop(ticket)
+        failure, metrics = run.episode.failure, self._pool.metrics
+        assert run.conversation is not None  # it has been answered
+        self._policy.reset([run.conversation.conversation_id])
+        is_lost = failure is not None and failure.stage == "worker"
+        metrics.num_lost += is_lost
+        attempts = run.attempt + (run.shown is None or not run.shown.is_bystander)
+        if is_lost and attempts < self._pool.max_attempts:
+            self._again.append((run.order, run.spec, attempts))
+            tell = self._on_lost
+        else:
+            self._finished[run.order] = run.episode
+            metrics.episode_seconds.append(time.monotonic() - run.begun)
+            tell = self._on_episode
+        if tell is not None:
+            with metrics.not_driving():
+                tell(run.episode)
 
 
-def _start(env: gymnasium.Env, order: int, spec: EpisodeSpec, sampling_seed: int) -> _Running:
-    env_id = env.spec.id if env.spec else type(env.unwrapped).__name__
-    config = getattr(env.unwrapped, "config", None)
-    digest = config_hash(config) if is_dataclass(config) else ""
-    task_id = f"{env_id}/{digest}/{spec.seed}"
-    episode = Episode(
-        task_id=task_id,
+_TICKETS = itertools.count()
+"""No two episodes of a process have the same ticket, so that no pool mixes them up."""
+
+
+def _new_episode(spec: EpisodeSpec, env_id: str, env_config_hash: str) -> Episode:
+    return Episode(
+        task_id=f"{env_id}/{env_config_hash}/{spec.seed}",
         env_id=env_id,
-        env_config_hash=digest,
+        env_config_hash=env_config_hash,
         seed=spec.seed,
         sample_index=spec.sample_index,
         suite_version=__version__,
         truth=EpisodeTruth(),
     )
-    conversation = Conversation(
-        conversation_id=f"{task_id}/{spec.sample_index}/{order}",
-        task_id=task_id,
-        sample_index=spec.sample_index,
-        sampling_seed=sampling_seed,
-    )
-    run = _Running(spec=spec, order=order, env=env, episode=episode, conversation=conversation)
-    try:
-        run.obs, run.info = env.reset(seed=spec.seed)
-        episode.truth = EpisodeTruth(initial=run.info.get("truth", {}))
-        conversation.observations.append(Observation.from_env(run.obs))
-    except Exception as error:  # a broken world is a record, not a crash
-        episode.failure = _failure("env", error)
-    return run
-
-
-def _act(policy: Policy, running: Sequence[_Running]) -> list[PolicyOutput | None]:
-    """The policy's outputs; None for episodes that have failed already or fail now."""
-    if policy.privileged:
-        for run in running:
-            _consult_expert(run, getattr(policy, "style", "best"))
-    ready = [run for run in running if run.episode.failure is None]
-    outcomes = iter(_outcomes(policy, [run.conversation for run in ready]))
-    outputs: list[PolicyOutput | None] = []
-    for run in running:
-        outcome = next(outcomes) if run.episode.failure is None else None
-        if isinstance(outcome, Exception):
-            run.episode.failure = _failure("policy", outcome)
-        outputs.append(outcome if isinstance(outcome, PolicyOutput) else None)
-    return outputs
-
-
-def _consult_expert(run: _Running, style: str) -> None:
-    """Hand the expert's reply over; an expert that breaks down fails its own episode alone.
-
-    Raises:
-        ValueError: for a style that is none of the environment's `expert_styles`.
-    """
-    if run.episode.failure is not None:
-        return
-    world: Any = run.env.unwrapped
-    styles = getattr(world, "expert_styles", (style,))
-    if style not in styles:
-        raise ValueError(f"expert style {style!r} is unknown; legal: {', '.join(styles)}")
-    try:
-        run.conversation.expert_reply = world.expert_reply(style)
-    except Exception as error:
-        run.episode.failure = _failure("env", error)
 
 
 def _outcomes(
@@ -257,9 +331,7 @@ def _outcomes(
 ) -> Sequence[PolicyOutput | Exception]:
     """Per conversation, the policy's output or why there is none."""
     try:
-        outcomes: Sequence[PolicyOutput | Exception] = (
-            policy.act(conversations) if conversations else []
-        )
+        outcomes: Sequence[PolicyOutput | Exception] = policy.act(conversations)
     except UnansweredError as error:
         outcomes = error.outcomes
     except Exception as error:
@@ -268,60 +340,3 @@ def _outcomes(
         wrong = ValueError(f"{len(outcomes)} outputs for {len(conversations)} conversations")
         return [wrong] * len(conversations)
     return outcomes
-
-
-def _advance(run: _Running, output: PolicyOutput | None) -> None:
-    """Step one environment and write the turn down."""
-    if output is None:
-        return
-    try:
-        _step(run, output)
-    except Exception as error:  # a broken world is a record, not a crash
-        run.episode.failure = _failure("env", error)
-        if run.episode.truth is not None:
-            run.episode.truth.last_states = list(getattr(error, "last_states", []))
-
-
-def _step(run: _Running, output: PolicyOutput) -> None:
-    episode, shown = run.episode, run.conversation.observations[-1]
-    options = dict(run.info.get("options", {}))
-    run.obs, reward, terminated, truncated, run.info = run.env.step(_action(run.env, output))
-    if not math.isfinite(reward):
-        raise ValueError(f"the environment's reward is {reward}; it must be finite")
-    turn = Turn(
-        text=shown.text,
-        image_pngs=tuple(encode_png(image) for image in shown.images),
-        state=shown.state,
-        options=options,
-        output=output,
-        reward=float(reward),
-    )
-    assert episode.truth is not None
-    episode.turns.append(turn)
-    episode.truth.turns.append(run.info.get("truth", {}))
-    episode.success = bool(run.info.get("success", False))
-    episode.terminated, episode.truncated = bool(terminated), bool(truncated)
-    run.conversation.outputs.append(output)
-    if not _is_over(episode):
-        run.conversation.observations.append(Observation.from_env(run.obs))
-
-
-def _action(env: gymnasium.Env, output: PolicyOutput) -> str | np.ndarray:
-    """What the environment is stepped with: a chunk of one action is that action where the
-    environment takes one at a time.
-    """
-    if output.action is None:
-        assert output.text is not None  # a `PolicyOutput` has one of the two
-        return output.text
-    takes_one = isinstance(env.action_space, gymnasium.spaces.Box) and (
-        len(env.action_space.shape) == 1
-    )
-    return output.action[0] if takes_one and len(output.action) == 1 else output.action
-
-
-def _is_over(episode: Episode) -> bool:
-    return episode.terminated or episode.truncated or episode.failure is not None
-
-
-def _failure(stage: str, error: Exception) -> Failure:
-    return Failure(stage=stage, message=f"{type(error).__name__}: {error}")

@@ -27,12 +27,16 @@ class TokenScores(Protocol):
     Attributes:
         trainer_logprobs: (B, T), log p(token t | tokens < t).
         entropies: (B, T), entropy in nats of the distribution of token t.
+        hidden: (N, width), the states that the N tokens of `select` are predicted from, row by
+            row; read by a critic alone.
     """
 
     @property
     def trainer_logprobs(self) -> Tensor: ...
     @property
     def entropies(self) -> Tensor: ...
+    @property
+    def hidden(self) -> Tensor: ...
 
 
 class Score(Protocol):
@@ -43,7 +47,6 @@ class Score(Protocol):
     ) -> TokenScores: ...
 
 
-@torch.no_grad()
 def rescore(
     model: nn.Module,
     samples: Sequence[Sample],
@@ -63,18 +66,44 @@ def rescore(
     Returns:
         One float32 (T,) array per sample, in order, 0 outside its loss mask.
     """
+    return read_tokens(model, samples, _logprobs, collate=collate, score=score, config=config)
+
+
+@torch.no_grad()
+def read_tokens(
+    model: nn.Module,
+    samples: Sequence[Sample],
+    read: Callable[[TokenScores, Tensor], Tensor],
+    *,
+    collate: Collate,
+    score: Score,
+    config: LearnerConfig,
+) -> list[np.ndarray]:
+    """A number for every loss token, in micro-batches and without gradient.
+
+    Args:
+        read: (scores, loss mask (B, T)) -> (B, T).
+        model, samples, collate, score, config: as for `rescore`.
+
+    Returns:
+        As `rescore`.
+    """
     lengths = [len(sample.input_ids) for sample in samples]
     results = [np.zeros(length, dtype=np.float32) for length in lengths]
     for indices in split_micro_batches(
         lengths, max_size=config.micro_batch_size, max_tokens=config.micro_batch_tokens
     ):
         batch = [samples[i] for i in indices]
-        scores, _ = score_samples(model, batch, collate, score, config.temperature)
-        rows = scores.trainer_logprobs.float().cpu().numpy()
+        scores, loss_mask = score_samples(model, batch, collate, score, config.temperature)
+        rows = read(scores, loss_mask).float().cpu().numpy()
         for i, row in zip(indices, rows, strict=True):
             mask = samples[i].loss_mask
             results[i][mask] = row[: lengths[i]][mask]
     return results
+
+
+def _logprobs(scores: TokenScores, loss_mask: Tensor) -> Tensor:
+    return scores.trainer_logprobs
 
 
 def score_samples(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,7 +15,8 @@ from training.agent import Agent
 from training.checks import check_at_least
 from training.learner import Learner
 from training.learner_config import LearnerConfig
-from training.rollout import EpisodeSpec, LocalPool, check_failures, collect_episodes
+from training.pool import Pool
+from training.rollout import EpisodeSpec, check_failures, collect_episodes
 from training.seeding import task_seeds
 
 OnStep = Callable[[int, dict[str, float]], None]
@@ -27,19 +29,25 @@ class ImitationConfig:
 
     Attributes:
         num_steps: optimizer steps, at least 0.
-        episodes_per_step: episodes in one step's batch, at least 1. Every episode is a new world.
+        episodes_per_step: episodes in one step's batch, at least 1.
+        num_worlds: how many worlds are demonstrated; when all have been shown, they are shown
+            again, in another order, without being simulated again. Rounded up to whole chunks of
+            `BATCHES_PER_CHUNK` batches. None: every episode is a new world.
         expert_style: how the demonstrator acts; what is legal is for the environment to say.
         learner: how the optimizer steps.
     """
 
     num_steps: int = 200
     episodes_per_step: int = 32
+    num_worlds: int | None = None
     expert_style: str = "best"
     learner: LearnerConfig = field(default_factory=LearnerConfig)
 
     def check(self) -> None:
         """Raise `ValueError` naming the first field that is out of range."""
         check_at_least(self, "cold_start", num_steps=0, episodes_per_step=1)
+        if self.num_worlds is not None:
+            check_at_least(self, "cold_start", num_worlds=1)
         self.learner.check("cold_start.learner.")
 
 
@@ -58,12 +66,13 @@ class ExpertBatches:
     """
 
     def __init__(
-        self, pool: LocalPool, agent: Agent, config: ImitationConfig, *, first_batch: int = 0
+        self, pool: Pool, agent: Agent, config: ImitationConfig, *, first_batch: int = 0
     ) -> None:
         self._pool, self._agent, self._config = pool, agent, config
         self._first_batch = first_batch
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="expert-batches")
         self._chunks: dict[int, Future[list[list[Sample]]]] = {}
+        self._shown: dict[int, list[Sample]] = {}
 
     def batch(self, step: int) -> list[Sample]:
         """The samples of an optimizer step, counted from 0."""
@@ -80,12 +89,8 @@ class ExpertBatches:
         self._worker.shutdown(wait=True, cancel_futures=False)
 
     def _make_chunk(self, chunk: int) -> list[list[Sample]]:
-        size = self._config.episodes_per_step
-        count = size * BATCHES_PER_CHUNK
-        specs = [EpisodeSpec(seed=s) for s in task_seeds("imitation", chunk * count, count)]
-        episodes = collect_episodes(self._pool, ExpertPolicy(self._config.expert_style), specs)
-        check_failures(episodes, max_failed_share=0.0)
-        samples = [sample for episode in episodes for sample in self._agent.samples(episode)]
+        count = self._config.episodes_per_step * BATCHES_PER_CHUNK
+        samples = self._samples(chunk, count)
         rng = np.random.default_rng([chunk])
         order = rng.permutation(BATCHES_PER_CHUNK)
         if len(samples) > count:  # the turns of an episode are too alike to fill a batch
@@ -94,6 +99,22 @@ class ExpertBatches:
             samples.sort(key=lambda sample: len(sample.input_ids))
         cuts = [len(samples) * i // BATCHES_PER_CHUNK for i in range(BATCHES_PER_CHUNK + 1)]
         return [samples[cuts[i] : cuts[i + 1]] for i in order]
+
+    def _samples(self, chunk: int, count: int) -> list[Sample]:
+        """Those of a chunk of so many worlds: new ones, or some that were shown before."""
+        num_worlds = self._config.num_worlds
+        if num_worlds is None:
+            return self._demonstrate(chunk, count)
+        chunk %= math.ceil(num_worlds / count)
+        if chunk not in self._shown:
+            self._shown[chunk] = self._demonstrate(chunk, count)
+        return list(self._shown[chunk])
+
+    def _demonstrate(self, chunk: int, count: int) -> list[Sample]:
+        specs = [EpisodeSpec(seed=s) for s in task_seeds("imitation", chunk * count, count)]
+        episodes = collect_episodes(self._pool, ExpertPolicy(self._config.expert_style), specs)
+        check_failures(episodes, max_failed_share=0.0)
+        return [sample for episode in episodes for sample in self._agent.samples(episode)]
 
 
 def imitate(

@@ -22,10 +22,12 @@ class TokenScores:
             and where nothing was asked for.
         entropies: float32 (B, T), in nats, of the distribution that token t is drawn from; 0
             likewise.
+        hidden: (N, hidden), the states that the N scored tokens are predicted from, row by row.
     """
 
     trainer_logprobs: torch.Tensor
     entropies: torch.Tensor
+    hidden: torch.Tensor
 
 
 def embed(
@@ -119,7 +121,9 @@ def score(
     finite = log_probs if budget is None else log_probs.masked_fill(ruled_out, 0.0)
     entropies = -(log_probs.exp() * finite).sum(dim=-1)
     return TokenScores(
-        trainer_logprobs=scatter(chosen, targets), entropies=scatter(entropies, targets)
+        trainer_logprobs=scatter(chosen, targets),
+        entropies=scatter(entropies, targets),
+        hidden=hidden,
     )
 
 

@@ -107,7 +107,9 @@ def score_gaussian(
     densities = head.log_density(hidden, inputs.actions[:, 1:][targets], temperature=temperature)
     entropies = head.entropy(temperature=temperature).expand(len(densities))
     return TokenScores(
-        trainer_logprobs=scatter(densities, targets), entropies=scatter(entropies, targets)
+        trainer_logprobs=scatter(densities, targets),
+        entropies=scatter(entropies, targets),
+        hidden=hidden,
     )
 
 

@@ -288,7 +288,7 @@ class ManipulationEnv(gymnasium.Env[dict[str, Any], Any]):
         asked = _REQUESTS[self.asked()] if self.config.prediction == "either" else ""
         state = np.concatenate([self.physics.joint_pos(), [width], ee.position, ee.quat])
         return {
-            "text": " ".join(part for part in (self.draw.task.instruction, asked, self._note) if part),
+            "text": " ".join(filter(None, (self.draw.task.instruction, asked, self._note))),
             "images": tuple(picture.rgb for picture in pictures.values()),
             "state": state.clip(-_STATE_BOUND, _STATE_BOUND).astype(np.float32),
         }

@@ -162,11 +162,14 @@ def _path_points(
     start = View(physics)
     rest = {name: start.position(name)[2] for name in task.words}
 
+    # Where the path begins before anything is touched, nothing is handled that care could help.
+    care = None if task.has_begun(start) else Care()
+
     def is_carried(view: View, name: str) -> bool:
         return view.grasped(name) and view.position(name)[2] > rest[name] + _CARRIED
 
     for index in range(max_orders):
-        order = expert_order(task, physics, control, Care(), index)
+        order = expert_order(task, physics, control, care, index)
         for _ in control.ticks(order.astype(np.float64)):
             view = View(physics)
             has_begun = has_begun or task.has_begun(view)

@@ -120,11 +120,13 @@ def write_reply(
             numbers are alike; None writes the shortest form. A box needs 2 or more.
     """
     if kind == "trajectory":
-        written: Any = [[round(float(x), 3), round(float(y), 3)] for x, y in value]
+        digits = 3 if decimals is None else decimals
+        written: Any = [[round(float(x), digits), round(float(y), digits)] for x, y in value]
     else:
         x0, y0, x1, y1 = (float(number) for number in value)
         numbers = ((x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0)
-        written = {key: round(n, 4) for key, n in zip(_BOX_KEYS, numbers, strict=True)}
+        digits = 4 if decimals is None else decimals
+        written = {key: round(n, digits) for key, n in zip(_BOX_KEYS, numbers, strict=True)}
     output = json.dumps(written) if decimals is None else _write_alike(written, decimals)
     return f"<think>{thought}</think><output>{output}</output>"
 

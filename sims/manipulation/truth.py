@@ -112,9 +112,7 @@ def _labels_of(name: str, label_names: tuple[str, ...]) -> list[int]:
     ]
 
 
-def shown_path(
-    path: np.ndarray, camera: dict[str, Any], num_points: int
-) -> list[list[float]]:
+def shown_path(path: np.ndarray, camera: dict[str, Any], num_points: int) -> list[list[float]]:
     """A path as a camera sees it: points evenly spread along it, as shares of the picture.
 
     Args:

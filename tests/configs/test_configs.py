@@ -25,7 +25,6 @@ from sims.config import AvrEnvConfig
 from tests.scripts.real_scripts import SCHEMAS, schema_of
 from tests.training.small_agent import make_agent, num_changed, offer_num_chars, weights_of
 from training.grpo import collect_groups, reinforce
-from training.learner_config import LearnerConfig
 from training.rewards.compose import RewardConfig, RewardTermConfig
 from training.rollout import LocalPool
 from video.benchmarks.config import VideoBenchmarkConfig
@@ -41,9 +40,9 @@ NEEDED = {
     "policy=openai": ["policy.base_url=http://127.0.0.1:8000/v1", "policy.model=any"],
 }
 GROUPS = {
-    "train": ("env", "algorithm", "reward", "logger", "experiment", "debug"),
-    "rollout": ("env", "policy"),
-    "evaluate": ("env", "policy", "benchmark"),
+    "train": ("env", "algorithm", "reward", "rollout", "logger", "experiment", "debug"),
+    "rollout": ("env", "policy", "rollout"),
+    "evaluate": ("env", "policy", "rollout", "benchmark"),
     "build_benchmark": ("env",),
     "check_guessing": ("env", "benchmark"),
     "record": ("env", "policy"),
@@ -170,9 +169,8 @@ def test_a_reward_of_the_users_own_folder(tmp_path: Path) -> None:
 def test_every_algorithm_takes_a_step(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     offer_num_chars(monkeypatch)
     config, _ = load_config("train", TrainScript, [f"algorithm={algorithm}", "debug=tiny"])
-    settings = dataclasses.replace(
-        config.algorithm, num_steps=1, learner=LearnerConfig(learning_rate=1e-3)
-    )
+    learner = dataclasses.replace(config.algorithm.learner, learning_rate=1e-3)
+    settings = dataclasses.replace(config.algorithm, num_steps=1, learner=learner)
     agent, seen = make_agent(max_new_tokens=4), []
     before = weights_of(agent)
     pool = LocalPool(lambda: make_env(config.env), 8)

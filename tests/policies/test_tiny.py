@@ -9,6 +9,8 @@ from transformers import Qwen2_5_VLConfig
 from policies.tiny import (
     SPECIAL_TOKENS,
     TinyConfig,
+    find_whole_numbers,
+    find_whole_words,
     load_tiny,
     make_tiny_model,
     make_tokenizer,
@@ -103,3 +105,15 @@ def test_impossible_sizes_are_named(tokenizer, changes, message):
 def test_too_small_a_vocabulary_is_named():
     with pytest.raises(ValueError, match="vocab_size=100 must be at least 264"):
         make_tokenizer(["a"], vocab_size=100)
+
+
+def test_points_are_no_whole_words_but_actions_and_times_are():
+    corpus = ["[Move left] [0:12] <output>[[0.42, 0.61], [0.50, 0.20]]</output>"]
+    assert find_whole_words(corpus) == [" [0:12]", "</output>", "<output>", "[Move left]"]
+
+
+def test_whole_numbers_leave_no_gap():
+    corpus = ["0.42 [0.45, 1.5]", "1.3 4 v1.2.3 0.40"]
+    hundredths = ["0.40", "0.41", "0.42", "0.43", "0.44", "0.45"]
+    assert find_whole_numbers(corpus) == ["1.3", "1.4", "1.5", *hundredths]
+    assert find_whole_numbers(["none 7"]) == []

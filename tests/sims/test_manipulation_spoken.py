@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 
 import numpy as np
@@ -313,3 +314,19 @@ def test_handlings_are_named() -> None:
 
 
 SIGHT = make_sight(CUBE)
+
+
+@given(st.lists(st.tuples(UNIT, UNIT), min_size=1, max_size=5))
+def test_numbers_are_written_alike_where_that_is_asked_for(points: list) -> None:
+    text = write_reply("Look.", points, "trajectory", decimals=2)
+    written = text.partition("<output>")[2]
+    assert all(len(n) == 4 for n in re.findall(r"[\d.]+", written))
+    found = read_prediction(text, "trajectory")
+    np.testing.assert_allclose(found.value, points, atol=0.0051)
+    assert found.well_formed
+
+
+def test_a_box_with_two_decimals() -> None:
+    text = write_reply("", [0.1, 0.2, 0.5, 0.8], "box", decimals=2)
+    assert '{"x": 0.30, "y": 0.50, "width": 0.40, "height": 0.60}' in text
+    np.testing.assert_allclose(read_prediction(text, "box").value, [0.1, 0.2, 0.5, 0.8])

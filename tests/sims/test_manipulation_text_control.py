@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -146,3 +147,47 @@ def test_a_hidden_thing_is_not_spoken_of() -> None:
     assert spoken_name(task, task.graspable()) == "knob of the brown cover"
     assert find_handling(task, env._view) == "carry"
     env.close()
+
+
+def test_in_brief_places_come_before_the_output() -> None:
+    env = make("reach", brief=True, path_points=3, num_distractors=1)
+    _, info = env.reset(seed=4)
+    reply = str(env.expert_reply())
+    thought, _, output = reply.removeprefix("<think>").partition("</think>")
+    names = [f"{t['color']} {t['shape']}" for t in info["truth"]["bodies"].values()]
+    said = re.fullmatch(r"(\w+ \w+) 0\.\d\d 0\.\d\d\. (\w+ \w+) 0\.\d\d 0\.\d\d\.", thought)
+    assert said is not None
+    assert sorted(said.groups()) == sorted(names)
+    assert re.fullmatch(r"<output>\[(\[0\.\d\d, 0\.\d\d\](, )?){3}\]</output>", output)
+    points = info["truth"]["expert_path"]["points"]
+    np.testing.assert_allclose(read_prediction(reply, "trajectory").value, points, atol=0.0051)
+    env.close()
+
+
+def test_either_is_asked_for_and_answered() -> None:
+    env, asked = make("reach", prediction="either", max_steps=1), set()
+    for seed in range(6):
+        obs, info = env.reset(seed=seed)
+        kind = info["truth"]["asked"]
+        word = {"box": "Predict the box", "trajectory": "Predict the path"}[kind]
+        assert word in obs["text"]
+        *_, info = env.step(env.expert_reply())
+        assert info["truth"]["prediction"]["kind"] == kind
+        assert info["success"]
+        asked.add(kind)
+    env.close()
+    assert asked == {"box", "trajectory"}
+
+
+def test_facts_of_a_start_that_is_known_are_the_same_facts() -> None:
+    """And the episode goes on alike, whether they were found or remembered."""
+    first, second = make("push"), make("push")
+    fresh = [first.reset(seed=5), first.step(first.expert_reply())]
+    known = [second.reset(seed=5), second.step(second.expert_reply())]
+    for one, other in zip(fresh, known, strict=True):
+        assert one[-1]["truth"] == other[-1]["truth"]
+        np.testing.assert_array_equal(one[0]["images"][0], other[0]["images"][0])
+    known[0][1]["truth"]["expert_path"]["points"].clear()
+    assert second.reset(seed=5)[1]["truth"]["expert_path"]["points"]
+    first.close()
+    second.close()

@@ -8,11 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.advantages import (
+    generalized_advantages,
     group_advantages,
     has_signal,
     most_varied,
+    overlong_penalty,
     spread_over_tokens,
     turn_advantages,
+    whiten,
 )
 
 REWARDS = st.lists(st.floats(-10, 10, allow_nan=False), min_size=2, max_size=8)
@@ -48,7 +51,16 @@ def test_shift_by_a_constant_changes_nothing(rewards, shift):
     np.testing.assert_allclose(moved, group_advantages(rewards), atol=1e-6)
 
 
-@given(REWARDS, st.sampled_from(["std", "none"]))
+@pytest.mark.parametrize("size", [2, 3, 8])
+def test_leave_one_out_compares_with_the_others(size):
+    rewards = np.random.default_rng(size).normal(size=size)
+    found = group_advantages(rewards, scale="leave_one_out")
+    for i, advantage in enumerate(found):
+        others = np.delete(rewards, i)
+        assert advantage == pytest.approx(rewards[i] - others.mean(), abs=1e-12)
+
+
+@given(REWARDS, st.sampled_from(["std", "none", "leave_one_out"]))
 def test_advantages_sum_to_zero(rewards, scale):
     assert group_advantages(np.round(rewards, 3), scale=scale).sum() == pytest.approx(0, abs=1e-9)
 
@@ -144,3 +156,57 @@ def test_most_varied_is_the_best_of_all_subsets(count: int) -> None:
 
 def test_most_varied_takes_all_when_there_are_too_few() -> None:
     assert most_varied(np.array([1.0, 2.0]), 6) == [0, 1]
+
+
+def test_generalized_advantages_by_hand():
+    # discount 0.5, lambda 0.5, value 4 after the end. Deltas: 1 + 0.5 * 2 - 1 = 1,
+    # 0 + 0.5 * 0 - 2 = -2, 3 + 0.5 * 4 - 0 = 5. Backwards with 0.25: 5, -2 + 1.25 = -0.75,
+    # 1 - 0.1875 = 0.8125. Returns are these plus 1, 2, 0.
+    advantages, returns = generalized_advantages(
+        np.array([1.0, 0.0, 3.0]),
+        np.array([1.0, 2.0, 0.0]),
+        discount=0.5,
+        decay=0.5,
+        last_value=4.0,
+    )
+    assert advantages.tolist() == [0.8125, -0.75, 5.0]
+    assert returns.tolist() == [1.8125, 1.25, 5.0]
+
+
+@pytest.mark.parametrize("num_turns", [0, 1, 2, 6])
+@pytest.mark.parametrize("discount", [0.0, 0.9, 1.0])
+def test_generalized_advantages_at_both_ends_of_lambda(num_turns, discount):
+    rewards, values = np.random.default_rng(num_turns).normal(size=(2, num_turns))
+    ahead = [
+        sum(discount ** (k - t) * rewards[k] for k in range(t, num_turns)) for t in range(num_turns)
+    ]
+    _, returns = generalized_advantages(rewards, values, discount=discount, decay=1.0)
+    assert returns == pytest.approx(np.array(ahead), abs=1e-9)
+    advantages, _ = generalized_advantages(rewards, values, discount=discount, decay=0.0)
+    steps = rewards + discount * np.append(values, 0.0)[1:] - values
+    assert advantages == pytest.approx(steps, abs=1e-12)
+
+
+def test_bad_turns_raise():
+    with pytest.raises(ValueError, match=r"shapes \(2,\) and \(1,\)"):
+        generalized_advantages(np.zeros(2), np.zeros(1))
+    with pytest.raises(ValueError, match="finite"):
+        generalized_advantages(np.zeros(1), np.array([np.nan]))
+    with pytest.raises(ValueError, match="decay is 1.5"):
+        generalized_advantages(np.zeros(1), np.zeros(1), decay=1.5)
+
+
+def test_whitening_is_over_everything_together():
+    # 1, 2, 3 and 6: mean 3, Bessel variance (4 + 1 + 0 + 9) / 3 = 14 / 3.
+    rows = whiten([np.array([1.0, 2.0]), np.array([]), np.array([3.0, 6.0])], eps=0.0)
+    std = np.sqrt(14 / 3)
+    assert [len(row) for row in rows] == [2, 0, 2]
+    assert np.concatenate(rows) == pytest.approx(np.array([-2, -1, 0, 3]) / std)
+    assert whiten([np.full(3, 0.1)])[0].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_overlong_penalty_by_hand():
+    lengths = np.array([10, 80, 85, 100, 500])
+    assert overlong_penalty(lengths, limit=100, margin=20).tolist() == [0, 0, -0.25, -1, -1]
+    with pytest.raises(ValueError, match="margin = 20; legal: 0 < margin <= limit"):
+        overlong_penalty(lengths, limit=10, margin=20)

@@ -181,3 +181,18 @@ def test_a_mixed_pool_gives_every_episode_the_world_that_it_names() -> None:
     played = {key: sorted(seed for env in envs for seed in env.seeds) for key, envs in made.items()}
     assert played == {"a": [seeds[0], seeds[3]], "b": [seeds[1], seeds[2], seeds[4]]}
     assert all(env.closed for envs in made.values() for env in envs)
+
+
+def test_terms_are_tabulated_over_the_episodes_they_are_about(episodes: list[Episode]) -> None:
+    """Looks that gained, summed over the turns; once of all, once of the three that were right."""
+    config = EvaluationConfig(terms={"information_gain": "final_answer", "num_turns": None})
+    config.check()
+    row = summarise(episodes, None, config.terms)
+    assert (row["information_gain"]["mean"], row["information_gain"]["n"]) == (
+        pytest.approx(1 / 3),
+        3,
+    )
+    assert (row["num_turns"]["mean"], row["num_turns"]["n"]) == (2.0, 5)
+    assert "information_gain" not in summarise(episodes[3:], None, config.terms)
+    with pytest.raises(ValueError, match="evaluation.terms has 'tea'; legal: .*final_answer"):
+        EvaluationConfig(terms={"num_turns": "tea"}).check()

@@ -75,14 +75,10 @@ def slow_loss(inputs, low, high, kl_weight, aggregation, constant):
 def test_loss_equals_a_slow_loop(aggregation, constant, kl_weight):
     inputs = make_inputs()
     denominator = loss_denominator(list(inputs.loss_mask), aggregation, constant)
-    outputs = policy_loss(
-        inputs,
-        clip_low=0.1,
-        clip_high=0.28,
-        kl_weight=kl_weight,
-        aggregation=aggregation,
-        denominator=denominator,
+    config = PolicyLossConfig(
+        clip_low=0.1, clip_high=0.28, kl_weight=kl_weight, aggregation=aggregation
     )
+    outputs = policy_loss(inputs, config, denominator=denominator)
     expected = slow_loss(inputs, 0.1, 0.28, kl_weight, aggregation, constant)
     assert outputs.loss.item() == pytest.approx(expected, rel=1e-12)
     assert 0 < outputs.metrics["clip_fraction"] < 1
@@ -95,8 +91,8 @@ def test_gradient_equals_finite_differences(aggregation, constant):
 
     def loss_of(trainer):
         changed = LossInputs(**{**vars(inputs), "trainer_logprobs": trainer})
-        settings = {"kl_weight": 0.2, "aggregation": aggregation, "denominator": denominator}
-        return policy_loss(changed, **settings).loss
+        config = PolicyLossConfig(kl_weight=0.2, aggregation=aggregation)
+        return policy_loss(changed, config, denominator=denominator).loss
 
     assert torch.autograd.gradcheck(loss_of, inputs.trainer_logprobs, eps=1e-6, atol=1e-8)
 
@@ -105,16 +101,14 @@ def test_gradient_equals_finite_differences(aggregation, constant):
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_micro_batches_add_up(aggregation, constant, size):
     whole, parts = make_inputs(), make_inputs()
-    settings = {
-        "aggregation": aggregation,
-        "kl_weight": 0.1,
-        "denominator": loss_denominator(list(MASK), aggregation, constant),
-    }
-    total = policy_loss(whole, **settings).loss
+    config = PolicyLossConfig(kl_weight=0.1, aggregation=aggregation)
+    denominator = loss_denominator(list(MASK), aggregation, constant)
+    total = policy_loss(whole, config, denominator=denominator).loss
     total.backward()
     pieces = 0.0
     for start in range(0, len(MASK), size):
-        loss = policy_loss(rows_of(parts, slice(start, start + size)), **settings).loss
+        rows = rows_of(parts, slice(start, start + size))
+        loss = policy_loss(rows, config, denominator=denominator).loss
         loss.backward()
         pieces += loss.item()
     assert pieces == pytest.approx(total.item(), rel=1e-12)
@@ -144,7 +138,7 @@ def one_token(ratio, advantage, **settings):
         advantages=zero + advantage,
         loss_mask=mask,
     )
-    outputs = policy_loss(inputs, denominator=1.0, **settings)
+    outputs = policy_loss(inputs, PolicyLossConfig(**settings), denominator=1.0)
     outputs.loss.backward()
     return outputs.loss.item(), trainer.grad.item(), outputs.metrics
 
@@ -187,8 +181,8 @@ def test_masked_tokens_never_matter():
     trainer = torch.where(MASK, spoilt.trainer_logprobs.detach(), -torch.inf).requires_grad_()
     spoilt = LossInputs(trainer_logprobs=trainer, loss_mask=MASK, **bad)
     for aggregation in ("token", "sequence"):
-        settings = {"aggregation": aggregation, "kl_weight": 0.5, "denominator": 3.0}
-        a, b = policy_loss(inputs, **settings), policy_loss(spoilt, **settings)
+        config = PolicyLossConfig(aggregation=aggregation, kl_weight=0.5)
+        a, b = (policy_loss(each, config, denominator=3.0) for each in (inputs, spoilt))
         assert a.loss.item() == b.loss.item()
         assert a.metrics == b.metrics
         b.loss.backward()
@@ -199,7 +193,8 @@ def test_masked_tokens_never_matter():
 @pytest.mark.parametrize("aggregation", ["token", "sequence", "constant"])
 def test_an_empty_mask_gives_zero_with_a_live_graph(aggregation):
     inputs = make_inputs(mask=torch.zeros(2, 3, dtype=torch.bool))
-    outputs = policy_loss(inputs, aggregation=aggregation, denominator=4.0, kl_weight=0.1)
+    config = PolicyLossConfig(aggregation=aggregation, kl_weight=0.1)
+    outputs = policy_loss(inputs, config, denominator=4.0)
     outputs.loss.backward()
     assert outputs.loss.item() == 0.0
     assert outputs.num_tokens == 0
@@ -216,8 +211,9 @@ def test_nan_under_the_mask_raises(name):
     inputs = make_inputs()
     value = getattr(inputs, name).detach().clone()
     value[0, 1] = torch.nan
+    changed = LossInputs(**{**vars(inputs), name: value})
     with pytest.raises(FloatingPointError, match=f"{name}: 1 of 8"):
-        policy_loss(LossInputs(**{**vars(inputs), name: value}), kl_weight=0.1, denominator=8.0)
+        policy_loss(changed, PolicyLossConfig(kl_weight=0.1), denominator=8.0)
 
 
 def test_a_ratio_beyond_floating_point_raises():
@@ -287,7 +283,6 @@ def test_policy_loss_refuses_what_it_cannot_use():
     inputs = make_inputs()
     with pytest.raises(ValueError, match=r"denominator = 0\.0 is not legal"):
         policy_loss(inputs, denominator=0.0)
+    changed = LossInputs(**{**vars(inputs), "ref_logprobs": None})
     with pytest.raises(ValueError, match="needs ref_logprobs"):
-        policy_loss(
-            LossInputs(**{**vars(inputs), "ref_logprobs": None}), kl_weight=0.1, denominator=8.0
-        )
+        policy_loss(changed, PolicyLossConfig(kl_weight=0.1), denominator=8.0)

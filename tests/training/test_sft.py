@@ -43,8 +43,14 @@ def agent() -> Agent:
 def open_batches(agent):
     opened: list[ExpertBatches] = []
 
-    def make(make_env=GuessEnv, *, num_envs: int = 4, first_batch: int = 0) -> ExpertBatches:
-        config = ImitationConfig(episodes_per_step=SIZE)
+    def make(
+        make_env=GuessEnv,
+        *,
+        num_envs: int = 4,
+        first_batch: int = 0,
+        num_worlds: int | None = None,
+    ) -> ExpertBatches:
+        config = ImitationConfig(episodes_per_step=SIZE, num_worlds=num_worlds)
         pool = LocalPool(make_env, num_envs)
         opened.append(ExpertBatches(pool, agent, config, first_batch=first_batch))
         return opened[-1]
@@ -69,6 +75,17 @@ def test_no_world_comes_twice(open_batches) -> None:
     flat = [seed for one in seeds for seed in one]
     assert len(set(flat)) == steps * SIZE
     assert all(seed in TRAIN_STREAMS["imitation"] for seed in flat)
+
+
+def test_a_limited_number_of_worlds_comes_again_in_another_order(open_batches) -> None:
+    chunk = SIZE * BATCHES_PER_CHUNK
+    batches = open_batches(num_worlds=chunk + 1)  # rounded up to two chunks
+    seen = [seeds_of(batches.batch(step)) for step in range(4 * BATCHES_PER_CHUNK)]
+    first, again = seen[: 2 * BATCHES_PER_CHUNK], seen[2 * BATCHES_PER_CHUNK :]
+    worlds = [world for batch in first for world in batch]
+    assert sorted(worlds) == sorted(world for batch in again for world in batch)
+    assert len(set(worlds)) == 2 * chunk
+    assert first != again
 
 
 def test_a_batch_is_a_function_of_its_step(open_batches) -> None:

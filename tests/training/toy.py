@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from policies.interface import Sample
+from training.critic import Critic
 from training.learner import Learner
 from training.learner_config import LearnerConfig
 
@@ -34,10 +35,14 @@ class ToyModel(nn.Module):
 
     def forward(self, input_ids: Tensor) -> Tensor:
         """(B, T) -> logits (B, T, NUM_TOKENS) of the token after each."""
+        return self.head(self.encode(input_ids))
+
+    def encode(self, input_ids: Tensor) -> Tensor:
+        """(B, T) -> hidden states (B, T, width)."""
         embedded = self.embed(input_ids)
         counts = torch.arange(1, input_ids.shape[1] + 1, dtype=embedded.dtype)[:, None]
         context = torch.cat([embedded, embedded.cumsum(dim=1) / counts], dim=-1)
-        return self.head(self.norm(torch.tanh(self.mix(context))))
+        return self.norm(torch.tanh(self.mix(context)))
 
 
 @dataclass
@@ -52,6 +57,7 @@ class ToyInputs:
 class ToyScores:
     trainer_logprobs: Tensor
     entropies: Tensor
+    hidden: Tensor | None = None
 
 
 def collate(samples: Sequence[Sample]) -> ToyInputs:
@@ -65,11 +71,16 @@ def collate(samples: Sequence[Sample]) -> ToyInputs:
 def score(
     model: ToyModel, inputs: ToyInputs, *, temperature: float = 1.0, select: Tensor | None = None
 ) -> ToyScores:
-    table = torch.log_softmax(model(inputs.input_ids)[:, :-1] / temperature, dim=-1)
+    hidden = model.encode(inputs.input_ids)[:, :-1]
+    table = torch.log_softmax(model.head(hidden) / temperature, dim=-1)
     chosen = table.gather(-1, inputs.input_ids[:, 1:, None])[..., 0]
     entropies = -(table.exp() * table).sum(dim=-1)
     first = chosen.new_zeros(len(chosen), 1)
-    return ToyScores(torch.cat([first, chosen], dim=1), torch.cat([first, entropies], dim=1))
+    return ToyScores(
+        torch.cat([first, chosen], dim=1),
+        torch.cat([first, entropies], dim=1),
+        None if select is None else hidden[select[:, 1:]],
+    )
 
 
 def make_samples(*, seed: int, lengths: Sequence[int] = (9, 5, 12, 7, 6, 10, 4, 8)) -> list[Sample]:
@@ -98,4 +109,5 @@ def make_samples(*, seed: int, lengths: Sequence[int] = (9, 5, 12, 7, 6, 10, 4, 
 
 def make_learner(model: nn.Module, **settings: object) -> Learner:
     config = LearnerConfig(**{"learning_rate": 0.02, **settings})
-    return Learner(model, collate=collate, score=score, config=config)
+    critic = None if config.critic is None else Critic(model.head.in_features, config.critic)
+    return Learner(model, collate=collate, score=score, config=config, critic=critic)

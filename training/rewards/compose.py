@@ -39,12 +39,14 @@ class RewardConfig:
 
     Attributes:
         terms: name -> how it counts. Per-episode terms add up to the outcome, per-turn terms to
-            the reward of each turn.
+            the reward of each turn. Empty stands for `final_answer` alone.
     """
 
-    terms: dict[str, RewardTermConfig] = field(
-        default_factory=lambda: {"final_answer": RewardTermConfig()}
-    )
+    terms: dict[str, RewardTermConfig] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Not a default of the field: a configuration file's terms would be added to it.
+        self.terms = self.terms or {"final_answer": RewardTermConfig()}
 
     def check(self, known: dict[str, RewardTerm] | None = None) -> None:
         """Raise `ValueError` naming an unknown term, gate, scale or parameter, or a number that is

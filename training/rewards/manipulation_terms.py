@@ -163,6 +163,18 @@ def trajectory_sharp(group: Sequence[Episode], *, scale: float = 0.1) -> np.ndar
     return _score_paths(group, "trajectory_sharp", score)
 
 
+def asked_for_box(group: Sequence[Episode]) -> np.ndarray:
+    """1 where a box was asked for, 0 where a path was: no reward, but what tells the two apart in
+    tables.
+    """
+    return _asked_for(group, "box", "asked_for_box")
+
+
+def asked_for_path(group: Sequence[Episode]) -> np.ndarray:
+    """1 where a path was asked for, 0 where a box was."""
+    return _asked_for(group, "trajectory", "asked_for_path")
+
+
 def success_once(group: Sequence[Episode]) -> np.ndarray:
     """1 where the task was solved at any time, else 0 (RLinf's metric of that name);
     `final_answer` is about the end.
@@ -191,6 +203,10 @@ def execution_reached(group: Sequence[Episode]) -> np.ndarray:
         executed = _key(episode, last_truth(episode), "executed", term)
         values.append(float(bool(executed and executed["reached"])))
     return np.array(values)
+
+
+def _asked_for(group: Sequence[Episode], kind: str, term: str) -> np.ndarray:
+    return np.array([float(_start(e, "asked", term) == kind) for e in group])
 
 
 def _score_boxes(group: Sequence[Episode], term: str, score: Score) -> np.ndarray:
@@ -234,12 +250,11 @@ def _prediction(episode: Episode, turn: Truth, term: str) -> dict[str, Any]:
     return found
 
 
-def _start(episode: Episode, key: str, term: str) -> Truth:
+def _start(episode: Episode, key: str, term: str) -> Any:
     """A part of the truth of the reset."""
     turn_truths(episode)  # raises where there is no truth at all
     assert episode.truth is not None
-    found: Truth = _key(episode, episode.truth.initial, key, term)
-    return found
+    return _key(episode, episode.truth.initial, key, term)
 
 
 def _best_progress(episode: Episode) -> np.ndarray:
