@@ -4,12 +4,16 @@ episodes had failed otherwise.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 from collections import Counter
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 import torch
@@ -138,3 +142,19 @@ def test_what_fails_with_its_actor_trains_as_if_it_had_failed_here(monkeypatch) 
     assert_equal_weights(there, here)
     whole = train(LocalPool(rough(), 6), monkeypatch)
     assert any(not torch.equal(here[name], whole[name]) for name in here)
+
+
+def test_a_node_that_is_lost_is_capacity_lost_until_another_joins() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "tests.training.ray_two_nodes"],
+        cwd=Path(__file__).resolve().parents[2],
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    figures = json.loads(result.stdout.splitlines()[-1])
+    assert figures["equal"]
+    assert figures["num_lost"] > 0
+    assert {4, 8} <= set(figures["capacities"])
+    assert figures["capacity_in_the_end"] == 8
