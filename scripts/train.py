@@ -8,8 +8,10 @@ rewritten as the run goes on. Ctrl-C saves; run.resume=true goes on.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import partial
+from typing import Any
 
 import gymnasium
 
@@ -19,12 +21,11 @@ from scripts.making import make_pool, open_run
 from sims import make_env
 from sims.config import EnvConfig
 from training.wandb_mirror import WandbMirror
-from video.spotlight.config import SpotlightEnvConfig
 
 try:
     from configs.train_schema import TrainScript
-    from training.budget_study import MakeVariant
     from training.experiment import Experiment
+    from training.pool import MakeVariant
 except ModuleNotFoundError as missing:
     sys.exit(f"train.py: {check_only_training_is_missing(missing)}")
 
@@ -48,7 +49,7 @@ def main(config: TrainScript, config_yaml: str) -> None:
             run,
             title=config.title,
             mirror=mirror,
-            make_variant=budget_variants(config.env),
+            make_variant=variants_of(config.env),
             make_pool=partial(make_pool, config.rollout),
         ).train()
     finally:
@@ -56,20 +57,20 @@ def main(config: TrainScript, config_yaml: str) -> None:
     print(f"\nReport: {run.report_path}")
 
 
-def budget_variants(config: EnvConfig) -> MakeVariant | None:
-    """Makes the environment at other frame budgets; None where it has no films."""
-    if not isinstance(config, SpotlightEnvConfig):
+def variants_of(config: EnvConfig) -> MakeVariant | None:
+    """Makes the environment with some of its settings replaced; None where it has none."""
+    settings = getattr(config, "config", None)
+    if settings is None:
         return None
 
-    def make_variant(frame_budget: int, scan_only: bool) -> gymnasium.Env:
-        films = replace(
-            config.config,
-            frame_budget=frame_budget,
-            frame_budgets=[],
-            scan_only=scan_only,
-            scan_only_share=0.0,
-        )
-        return make_env(replace(config, config=films))
+    def make_variant(changes: Mapping[str, Any]) -> gymnasium.Env:
+        unknown = sorted(set(changes) - vars(settings).keys())
+        if unknown:
+            raise ValueError(
+                f"{config.id} has no setting env.config.{unknown[0]}; legal: "
+                f"{', '.join(sorted(vars(settings)))}"
+            )
+        return make_env(replace(config, config=replace(settings, **changes)))
 
     return make_variant
 

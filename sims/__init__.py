@@ -10,7 +10,7 @@ from gymnasium.envs.registration import register  # noqa: E402
 from sims.config import EnvConfig  # noqa: E402
 from sims.conformance import check_environment  # noqa: E402
 from sims.external.config import EXTERNAL_IDS  # noqa: E402
-from sims.manipulation.config import TASKS  # noqa: E402
+from sims.manipulation.config import MIXED, TASKS  # noqa: E402
 
 __all__ = ["check_environment", "make_env"]
 
@@ -21,7 +21,7 @@ for _kind in ("occlusion", "stack", "composite"):
         kwargs={"scene_kind": _kind},
     )
 
-for _task in TASKS:
+for _task in (*TASKS, MIXED):
     register(
         id=f"Manipulation/{_task.title().replace('_', '')}-v0",
         entry_point="sims.manipulation.env:ManipulationEnv",

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import gymnasium
 import numpy as np
 
 from policies.interface import Policy
@@ -18,18 +18,16 @@ from training.episode import Episode
 from training.episode_store import EpisodeStore
 from training.evaluation import EvaluationConfig, evaluate_specs, summarise
 from training.frame_curve import BudgetPoint, accuracy_by_budget, paired_difference
+from training.pool import LocalPool, MakeVariant
 from training.progress import progress_bar
 from training.rewards.video_terms import frames_used
-from training.rollout import EpisodeSpec, LocalPool
+from training.rollout import EpisodeSpec
 from training.run_directory import Tables
 from training.seeding import task_seeds
 from training.statistics import mean_stderr
 
 MODES = ("spotlight", "scan_only")
 """Choosing frames turn by turn, or one look at a uniform scan of the whole budget."""
-
-MakeVariant = Callable[[int, bool], gymnasium.Env]
-"""(frame budget, whether a scan is all) -> environment."""
 
 
 @dataclass(kw_only=True)
@@ -80,6 +78,8 @@ class BudgetStudy:
         self._config, self._make_variant, self._path = config, make_variant, path
         self._num_envs, self._evaluation = num_envs, evaluation
         self._sampling_seed, self._on_budget = sampling_seed, on_budget
+        for budget in config.budgets:  # what is wrong with one is said before any training
+            make_variant(_settings(budget, MODES[0])).close()
         self._played: dict[tuple[str, str], dict[int, list[Episode]]] = {}
 
     def measure(self, stage: str, policy: Policy) -> None:
@@ -151,7 +151,7 @@ class BudgetStudy:
         store = EpisodeStore(self._path / f"{stage}-{mode}-{budget}")
         done = store.load()
         seeds = task_seeds(config.purpose, 0, self._config.num_episodes)
-        pool = LocalPool(lambda: self._make_variant(budget, mode == "scan_only"), self._num_envs)
+        pool = LocalPool(lambda: self._make_variant(_settings(budget, mode)), self._num_envs)
         with progress_bar(f"{stage} {mode} {budget}", len(done), len(seeds)) as bar:
 
             def take(episode: Episode) -> None:
@@ -171,6 +171,16 @@ class BudgetStudy:
         pool.close()
         self._on_budget(f"{stage}_{mode}_{budget}")
         return episodes
+
+
+def _settings(budget: int, mode: str) -> dict[str, Any]:
+    """Of an environment in which all questions have this budget and are played in this mode."""
+    return {
+        "frame_budget": budget,
+        "frame_budgets": [],
+        "scan_only": mode == "scan_only",
+        "scan_only_share": 0.0,
+    }
 
 
 def scan_ceiling(budget: int, episodes: Sequence[Episode]) -> BudgetPoint | None:

@@ -22,14 +22,13 @@ from policies.tiny import TinyConfig, check_tiny_config
 from policies.vla.config import VlaConfig
 from training.agent import Agent, EngineConfig, make_tiny_agent, words_of
 from training.annotations import annotations_needed
-from training.budget_study import MakeVariant
 from training.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from training.checks import check_at_least
 from training.grpo import GrpoConfig, reinforce
 from training.held_out import ROWS, HeldOut, HeldOutConfig
 from training.interrupts import StopRequest
 from training.learner import Learner
-from training.pool import LocalPool, MakeEnv, MakePool
+from training.pool import LocalPool, MakeEnv, MakePool, MakeVariant
 from training.progress import progress_bar
 from training.reporter import Reporter
 from training.rollout import EpisodeSpec, collect_episodes
@@ -105,13 +104,12 @@ class Experiment:
         run: where everything is written.
         title: heading of the report.
         mirror: where metrics go beside the run's own files.
-        make_variant: makes environments of other frame budgets; None where there are no frames to
-            budget.
+        make_variant: makes environments with other settings; None where there are none.
         make_pool: makes the pool in which so many environments run.
 
     Raises:
-        ValueError: for a study of frame budgets without `make_variant`, or a reward that lacks its
-            scorer.
+        ValueError: for a study of frame budgets or worlds without `make_variant`, or a reward that
+            lacks its scorer.
     """
 
     def __init__(

@@ -17,12 +17,12 @@ from training.annotations import (
 )
 from training.avr_metrics import Row
 from training.baselines import make_random_policy
-from training.budget_study import BudgetStudy, BudgetStudyConfig, MakeVariant
+from training.budget_study import BudgetStudy, BudgetStudyConfig
 from training.checks import check_at_least
 from training.episode import Episode, save_episode
 from training.evaluation import EvaluationConfig, evaluate, fit_best_constant, summarise
 from training.interrupts import StopRequest
-from training.pool import Pool
+from training.pool import MakeVariant, Pool
 from training.progress import progress_bar
 from training.reporter import Reporter
 from training.reward_study import RewardStudy, RewardStudyConfig
@@ -30,6 +30,7 @@ from training.rewards.compose import RewardConfig
 from training.rollout import EpisodeSpec, collect_episodes
 from training.run_directory import RunDirectory
 from training.seeding import task_seeds
+from training.world_study import WorldStudy, WorldStudyConfig
 
 ROWS = ("random", "constant", "cold_start", "sft_continued", "grpo", "blind", "expert")
 
@@ -45,6 +46,7 @@ class HeldOutConfig:
         annotations: what the reward's annotations are made with.
         evaluation: on which held-out worlds, and how many.
         budget_study: frame budgets to measure the cold start and the reinforced policy at.
+        world_study: other worlds to measure every row in.
         reward_study: rewards to compare as predictors of success, at the same two stages.
         rows: which policies to evaluate, of `ROWS`.
         constant_episodes: training worlds on which the best constant answers are found, at least 1.
@@ -57,6 +59,7 @@ class HeldOutConfig:
     annotations: AnnotationConfig = field(default_factory=AnnotationConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     budget_study: BudgetStudyConfig = field(default_factory=BudgetStudyConfig)
+    world_study: WorldStudyConfig = field(default_factory=WorldStudyConfig)
     reward_study: RewardStudyConfig = field(default_factory=RewardStudyConfig)
     rows: list[str] = field(default_factory=lambda: list(ROWS))
     constant_episodes: int = 500
@@ -68,7 +71,8 @@ class HeldOutConfig:
         unknown = [row for row in self.rows if row not in ROWS]
         if unknown:
             raise ValueError(f"rows has {unknown[0]!r}; legal: {', '.join(ROWS)}")
-        for part in (self.reward, self.evaluation, self.budget_study, self.reward_study):
+        parts = (self.evaluation, self.budget_study, self.world_study, self.reward_study)
+        for part in (self.reward, *parts):
             part.check()
         self.annotations.check(annotations_needed(self.reward))
 
@@ -81,13 +85,12 @@ class HeldOut:
         pool: where the environments come from.
         reporter: keeps the table.
         run: where some episodes are kept for their films.
-        stop: asked after each row, and after each frame budget of a study.
-        make_variant: makes environments of other frame budgets; None where there are no frames to
-            budget.
+        stop: asked after each row, each world, and each frame budget of a study.
+        make_variant: makes environments with other settings; None where there are no variants.
         scorer: what the annotation semantic_cosine is made with; None where no reward reads it.
 
     Raises:
-        ValueError: for a study of frame budgets without `make_variant`.
+        ValueError: for a study of frame budgets or worlds without `make_variant`.
     """
 
     def __init__(
@@ -104,12 +107,20 @@ class HeldOut:
         self._config, self._pool, self._reporter = config, pool, reporter
         self._run, self._stop, self._scorer = run, stop, scorer
         self._study = self._make_study(make_variant)
+        self._worlds = self._make_world_study(make_variant)
         self._rewards = self._make_reward_study()
 
     def evaluate(self, row: str, make_policy: Callable[[], Policy]) -> None:
-        """Fill one row, unless it is there or not wanted."""
-        if row not in self._config.rows or row in self._reporter.table:
+        """Fill one row, here and in the other worlds, unless it is there or not wanted."""
+        if row not in self._config.rows:
             return
+        if row not in self._reporter.table:
+            self._evaluate(row, make_policy)
+        if self._worlds is not None:
+            self._worlds.measure(row, make_policy)
+            self._reporter.show_worlds(self._worlds)
+
+    def _evaluate(self, row: str, make_policy: Callable[[], Policy]) -> None:
         config, policy = self._config.evaluation, make_policy()
         seeds = task_seeds(config.purpose, 0, config.num_episodes)
         with progress_bar(f"evaluate {row}", 0, len(seeds)) as bar:
@@ -170,6 +181,25 @@ class HeldOut:
             evaluation=config.evaluation,
             sampling_seed=config.seed,
             on_budget=self._stop_if_asked,
+        )
+
+    def _make_world_study(self, make_variant: MakeVariant | None) -> WorldStudy | None:
+        config = self._config
+        if not config.world_study.worlds:
+            return None
+        if make_variant is None:
+            names = ", ".join(config.world_study.worlds)
+            raise ValueError(
+                f"world_study.worlds names {names}; legal for an environment without settings: none"
+            )
+        return WorldStudy(
+            config.world_study,
+            make_variant,
+            self._run.path / "world_study",
+            num_envs=config.num_envs,
+            evaluation=config.evaluation,
+            sampling_seed=config.seed,
+            on_world=self._stop_if_asked,
         )
 
     def _make_reward_study(self) -> RewardStudy | None:

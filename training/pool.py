@@ -8,10 +8,10 @@ out as they come.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import gymnasium
 
@@ -19,6 +19,8 @@ from training.rollout_metrics import RolloutMetrics
 from training.seat import Answer, Move, Seat
 
 MakeEnv = Callable[[], gymnasium.Env]
+MakeVariant = Callable[[Mapping[str, Any]], gymnasium.Env]
+"""Settings of the environment's configuration to replace -> environment."""
 MakeKeyedEnv = Callable[[str], gymnasium.Env]
 MakePool = Callable[[MakeEnv, int], "Pool"]
 

@@ -14,6 +14,7 @@ from training.recording import episode_mp4
 from training.report import Chart, Film, ReportData, write_report
 from training.reward_study import RewardStudy
 from training.run_directory import RunDirectory, Tables, write_atomic
+from training.world_study import WorldStudy
 
 
 class Reporter:
@@ -37,6 +38,7 @@ class Reporter:
         self._table_path = run.path / "evaluation.json"
         self._study: BudgetStudy | None = None
         self._rewards: RewardStudy | None = None
+        self._worlds: WorldStudy | None = None
         self.table: dict[str, Row] = {}
         if self._table_path.exists():
             self.table = json.loads(self._table_path.read_text())
@@ -56,6 +58,11 @@ class Reporter:
     def show_rewards(self, study: RewardStudy) -> None:
         """Put a study of rewards into the summary and the report."""
         self._rewards = study
+        self.update()
+
+    def show_worlds(self, study: WorldStudy) -> None:
+        """Put a study of other worlds into the summary and the report."""
+        self._worlds = study
         self.update()
 
     def step_seconds(self, phase: str) -> list[float]:
@@ -85,6 +92,7 @@ class Reporter:
 
     def _tables(self) -> Tables:
         studies = {} if self._study is None else dict(self._study.tables())
+        studies |= {} if self._worlds is None else self._worlds.tables()
         studies |= {} if self._rewards is None else self._rewards.tables()
         return {"evaluation": self.table, **studies} if self.table else studies
 

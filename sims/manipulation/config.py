@@ -14,6 +14,8 @@ TASKS = (
     "open_drawer",
     "reveal_then_pick",
 )
+MIXED = "mixed"
+"""The task that is another one in every episode."""
 CONTROLS = ("ee_delta", "joint_pos", "waypoint", "text")
 CAMERAS = ("front", "wrist")
 SPLITS = ("train", "vision", "semantics", "execution")
@@ -71,6 +73,8 @@ class ManipulationConfig:
     """A language-conditioned task for an arm with a gripper.
 
     Attributes:
+        tasks: for `Manipulation/Mixed-v0`, the tasks of which an episode's seed chooses one, at
+            least one, each as likely.
         engine: "mujoco" or "bullet".
         robot: which arm.
         control: what an action is: "ee_delta" (7 numbers in [-1, 1]: translation, rotation vector,
@@ -102,6 +106,7 @@ class ManipulationConfig:
             a rollout of the expert.
     """
 
+    tasks: list[str] = field(default_factory=lambda: ["reach", "push"])
     engine: str = "mujoco"
     robot: RobotConfig = field(default_factory=RobotConfig)
     control: str = "ee_delta"
@@ -136,10 +141,12 @@ class ManipulationConfig:
                 raise ValueError(
                     f"{prefix}{name} is {getattr(self, name)!r}; legal: {', '.join(legal)}"
                 )
-        if not self.cameras or not set(self.cameras) <= set(CAMERAS):
-            raise ValueError(
-                f"{prefix}cameras is {self.cameras}; legal: one or more of {', '.join(CAMERAS)}"
-            )
+        for name, legal in (("tasks", TASKS), ("cameras", CAMERAS)):
+            chosen = getattr(self, name)
+            if not chosen or not set(chosen) <= set(legal):
+                raise ValueError(
+                    f"{prefix}{name} is {chosen}; legal: one or more of {', '.join(legal)}"
+                )
         at_least = {"height": 16, "width": 16, "chunk_length": 1, "max_steps": 1}
         for name, least in at_least.items():
             if getattr(self, name) < least:

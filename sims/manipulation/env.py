@@ -56,7 +56,8 @@ class ManipulationEnv(gymnasium.Env[dict[str, Any], Any]):
 
     Args:
         config: robot, control, cameras and what varies; None takes the defaults.
-        task: one of `sims.manipulation.config.TASKS`.
+        task: one of `sims.manipulation.config.TASKS`, or "mixed" for those that `config.tasks`
+            names.
         render_mode: "rgb_array" or None.
 
     Attributes:
@@ -305,7 +306,7 @@ class ManipulationEnv(gymnasium.Env[dict[str, Any], Any]):
     def _info(self, *, num_executed: int) -> dict[str, Any]:
         counts = self.control.counts
         truth = {
-            "task": self.task_name,
+            "task": self.draw.name,
             **world_truth(self.draw, self._view, self._standing, self.physics),
             "progress_best": self._progress_best,
             "success_once": self._success_once,

@@ -14,8 +14,8 @@ import pytest
 from configs.train_schema import TrainScript
 from policies.scripted import RandomPolicy
 from scripts.hydra_door import load_config
-from scripts.train import budget_variants
-from sims.config import AvrEnvConfig
+from scripts.train import variants_of
+from sims.config import EnvConfig
 from tests.scripts.film_runs import (
     FILMS,
     about,
@@ -267,12 +267,15 @@ def test_where_no_film_can_be_read_there_is_no_result(
 def test_a_study_of_frame_budgets_has_one_budget_for_all_tasks() -> None:
     config, _ = load_config("train", TrainScript, ["experiment=spotlight_tiny"])
     assert len(config.env.config.frame_budgets) > 1
-    make_variant = budget_variants(config.env)
+    make_variant = variants_of(config.env)
     assert make_variant is not None
     for budget in config.budget_study.budgets:
-        env = make_variant(budget, False)
+        settings = {"frame_budget": budget, "frame_budgets": []}
+        env = make_variant(settings)
         told = [env.reset(seed=seed)[1]["truth"]["frame_budget"] for seed in range(3)]
         assert told == [budget] * 3
-        scan = make_variant(budget, True)
+        scan = make_variant({**settings, "scan_only": True})
         assert len(scan.reset(seed=0)[1]["truth"]["shown_frames"]) == budget
-    assert budget_variants(AvrEnvConfig()) is None
+    with pytest.raises(ValueError, match=r"has no setting env\.config\.chunk_length; legal: .*frame_budget"):
+        make_variant({"chunk_length": 4})
+    assert variants_of(EnvConfig(id="AVR/Stack-v0")) is None

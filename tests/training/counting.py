@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
@@ -59,9 +60,15 @@ class Variants:
     """Makes environments, and keeps the seeds that each kind was reset with."""
 
     def __init__(self, *, names_evidence: bool = False) -> None:
-        self.seeds: dict[tuple[int, bool], list[int | None]] = {}
+        self._seeds: dict[tuple[int, bool], list[int | None]] = {}
         self._names_evidence = names_evidence
 
-    def __call__(self, budget: int, scan_only: bool) -> CountEnv:
-        seeds = self.seeds.setdefault((budget, scan_only), [])
+    def __call__(self, settings: Mapping[str, Any]) -> CountEnv:
+        budget, scan_only = settings["frame_budget"], settings["scan_only"]
+        seeds = self._seeds.setdefault((budget, scan_only), [])
         return CountEnv(budget, scan_only, seeds, names_evidence=self._names_evidence)
+
+    @property
+    def seeds(self) -> dict[tuple[int, bool], list[int | None]]:
+        """Of every variant that was played, in order."""
+        return {variant: seeds for variant, seeds in self._seeds.items() if seeds}

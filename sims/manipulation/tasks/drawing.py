@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sims.manipulation.config import TASKS, ManipulationConfig
+from sims.manipulation.config import MIXED, TASKS, ManipulationConfig
 from sims.manipulation.scene import Vector
 from sims.manipulation.splits import Variation, draw_variation
 from sims.manipulation.tasks.open_drawer import draw_open_drawer
@@ -37,6 +37,7 @@ class Draw:
     """What an episode begins with.
 
     Attributes:
+        name: of the task, one of `TASKS`.
         task: what is asked for, and the scene.
         variation: in which respect it differs from training.
         hand: where the end effector is at first, pointing down [m].
@@ -44,6 +45,7 @@ class Draw:
         noise_seed: of the noisy expert's wobbling.
     """
 
+    name: str
     task: Task
     variation: Variation
     hand: Vector
@@ -55,15 +57,17 @@ def draw_episode(name: str, config: ManipulationConfig, rng: np.random.Generator
     """A task with all its numbers.
 
     Args:
-        name: one of `TASKS`.
+        name: one of `TASKS`, or `MIXED` for one of the configured tasks.
         config: split, distractors and wording.
         rng: the episode's generator, the only source of chance.
 
     Raises:
         ValueError: for an unknown task.
     """
+    if name == MIXED:
+        name = config.tasks[int(rng.integers(len(config.tasks)))]
     if name not in _DRAW:
-        raise ValueError(f"the task is {name!r}; legal: {', '.join(TASKS)}")
+        raise ValueError(f"the task is {name!r}; legal: {', '.join((*TASKS, MIXED))}")
     variation = draw_variation(config.split, rng)
     request = Request(
         variation=variation,
@@ -77,5 +81,12 @@ def draw_episode(name: str, config: ManipulationConfig, rng: np.random.Generator
             task = _DRAW[name](request, rng)
         except CrowdedError:
             continue
-        return Draw(task=task, variation=variation, hand=hand, hand_yaw=yaw, noise_seed=noise_seed)
+        return Draw(
+            name=name,
+            task=task,
+            variation=variation,
+            hand=hand,
+            hand_yaw=yaw,
+            noise_seed=noise_seed,
+        )
     raise RuntimeError(f"no table for {name} has room for {config.num_distractors} distractors")
