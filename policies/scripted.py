@@ -51,9 +51,14 @@ TIME = re.compile(r"\[(\d+:\d\d(?::\d\d)?(?:\.\d+)?)\]")
 """How observations of films name the time of a frame."""
 
 
+_EXAMPLE = re.compile(r"<output>[^<>]*</output>")
+_NUMBER = re.compile(r"\d+\.\d+")
+
+
 class RandomPolicy:
     """Replies with one of the lettered options now on offer, answer or action, each as likely as
-    the others; where there are none, with a stretch of film between two of the times named.
+    the others; where there are none, as the example of an `<output>` that is shown, with random
+    numbers in [0, 1] in it; else with a stretch of film between two of the times named.
     """
 
     privileged = False
@@ -63,12 +68,12 @@ class RandomPolicy:
 
     def act(self, conversations: Sequence[Conversation]) -> list[PolicyOutput]:
         """`<answer>X</answer>` for each, X an option of the last list in its observations, or
-        `<answer>0:12 to 1:40</answer>`.
+        `<answer>0:12 to 1:40</answer>`, or `<output>[[0.512, 0.071]]</output>`.
 
         The noise comes from the conversation's keys, so equal conversations get equal answers.
 
         Raises:
-            ValueError: where no observation lists options or names times.
+            ValueError: where no observation lists options, names times or shows an example.
         """
         return [PolicyOutput(text=self._reply(conversation)) for conversation in conversations]
 
@@ -78,12 +83,16 @@ class RandomPolicy:
         generator = make_generator(make_noise_key(conversation))
         if letters:
             return f"<answer>{letters[generator.integers(len(letters))]}</answer>"
-        times = TIME.findall("\n".join(obs.text for obs in conversation.observations))
+        told = "\n".join(obs.text for obs in conversation.observations)
+        examples = _EXAMPLE.findall(told)
+        if examples:
+            return _NUMBER.sub(lambda match: f"{generator.random():.3f}", examples[-1])
+        times = TIME.findall(told)
         if len(times) < 2:
             raise ValueError(
                 f"conversation {conversation.conversation_id!r}: no lettered options such as "
-                "'A. red' in any observation, nor times such as '[1:40]', so there is nothing to "
-                "choose from"
+                "'A. red' in any observation, no example of an <output> and no times such as "
+                "'[1:40]', so there is nothing to choose from"
             )
         first, last = sorted(generator.permutation(len(times))[:2].tolist())
         return f"<answer>{times[first]} to {times[last]}</answer>"

@@ -17,6 +17,7 @@ from sims.manipulation.experts import STYLES, Wobble, expert_chunk, expert_path
 from sims.manipulation.fact_cache import remember, start_key
 from sims.manipulation.kinematics import chain_of, inverse
 from sims.manipulation.physics import MAX_FINGER_WIDTH, Picture, Pose, make_physics
+from sims.manipulation.spoken import describe_format
 from sims.manipulation.tasks.drawing import Draw, draw_episode
 from sims.manipulation.tasks.view import View
 from sims.manipulation.text_control import (
@@ -286,13 +287,22 @@ class ManipulationEnv(gymnasium.Env[dict[str, Any], Any]):
         if self.config.depth:
             info["depth"] = {name: picture.depth for name, picture in pictures.items()}
         ee, width = self._view.ee, self._view.finger_width
-        asked = _REQUESTS[self.asked()] if self.config.prediction == "either" else ""
         state = np.concatenate([self.physics.joint_pos(), [width], ee.position, ee.quat])
         return {
-            "text": " ".join(filter(None, (self.draw.task.instruction, asked, self._note))),
+            "text": " ".join(
+                filter(None, (self.draw.task.instruction, *self._requests(), self._note))
+            ),
             "images": tuple(picture.rgb for picture in pictures.values()),
             "state": state.clip(-_STATE_BOUND, _STATE_BOUND).astype(np.float32),
         }
+
+    def _requests(self) -> list[str]:
+        """What a reply should predict, and how."""
+        config = self.config
+        asked = [_REQUESTS[self.asked()]] if config.prediction == "either" else []
+        if config.control == "text" and config.show_format and not self._num_actions:
+            asked.append(describe_format(self.asked()))
+        return asked
 
     def _cameras(self) -> dict[str, dict[str, Any]]:
         """Fresh facts of what moves, and copies of the others'."""

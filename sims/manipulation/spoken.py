@@ -29,6 +29,11 @@ EXAMPLES = {
 }
 """Kind of prediction -> how it is written."""
 
+INSTRUCTIONS = {
+    "trajectory": "Reply with the path of the hand, points from its start to its end",
+    "box": "Reply with the box around what to grasp, its centre and size",
+}
+
 _TAG = re.compile(r"<(/?)(think|output)>", re.IGNORECASE | re.ASCII)
 _BOX_KEYS = ("x", "y", "width", "height")
 
@@ -65,6 +70,18 @@ class Prediction:
             "num_clipped": self.num_clipped,
             "boxes": [*self.boxes],
         }
+
+
+def describe_format(kind: str) -> str:
+    """How a reply of a kind is written, in two sentences.
+
+    Args:
+        kind: "trajectory" or "box".
+    """
+    return (
+        f"{INSTRUCTIONS[kind]}, in shares of the picture's width and height, x to the right and y "
+        f"down. For instance: <think>...</think>{EXAMPLES[kind]}"
+    )
 
 
 class _UnreadableError(ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections import Counter
@@ -114,3 +115,16 @@ def test_scripted_policies_need_no_torch():
         "sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_random_predictions_are_of_the_form_that_is_shown():
+    shown = Observation(text='Reply so: <output>{"x": 0.42, "width": 0.1}</output>')
+    talks = [conversation(i, observations=[shown]) for i in range(200)]
+    replies = [output.text for output in RandomPolicy().act(talks)]
+    read = [
+        json.loads(reply.removeprefix("<output>").removesuffix("</output>")) for reply in replies
+    ]
+    assert all(set(box) == {"x", "width"} for box in read)
+    values = np.array([list(box.values()) for box in read])
+    assert values.min() >= 0 and values.max() <= 1
+    assert np.all(np.abs(values.mean(axis=0) - 0.5) < 0.1)  # five standard errors

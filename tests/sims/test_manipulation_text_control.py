@@ -191,3 +191,19 @@ def test_facts_of_a_start_that_is_known_are_the_same_facts() -> None:
     assert second.reset(seed=5)[1]["truth"]["expert_path"]["points"]
     first.close()
     second.close()
+
+
+@pytest.mark.parametrize("prediction", ["trajectory", "box"])
+def test_the_first_text_says_how_to_reply(prediction: str) -> None:
+    """Its own example is read as a prediction; the second text does not repeat it."""
+    env = make("reach", prediction=prediction, task_facts=False)
+    obs, info = env.reset(seed=1)
+    assert obs["text"].startswith(info["truth"]["instruction"])
+    example = read_prediction(obs["text"], prediction)
+    assert (example.kind, example.problem) == (prediction, "")
+    assert "For instance: " in obs["text"]
+    assert "For instance: " not in env.step(STRAY)[0]["text"]
+    env.close()
+    quiet = make("reach", prediction=prediction, task_facts=False, show_format=False)
+    assert quiet.reset(seed=1)[0]["text"] == info["truth"]["instruction"]
+    quiet.close()

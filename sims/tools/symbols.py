@@ -1,0 +1,137 @@
+"""What is printed on labels: black signs on white that tell nothing once they are too small.
+
+Every sign of a kind has the same amount of ink, with its centre of gravity in the middle of the
+label: from afar all labels of a kind are the same grey.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+SIDE = 64
+"""Of a label's texture [px]."""
+CELL = 7
+"""Of a letter's bitmap, in pixels of the texture."""
+PAPER = 236.0
+MEAN_INK = 0.15
+"""Share of black of every label; a sign that covers more is printed in a lighter grey."""
+DOTS_AREA = 0.16
+"""Share of a label that its dots cover."""
+
+LETTERS = {  # 7 rows of 5
+    "A": "01110100011000111111100011000110001",
+    "C": "01111100001000010000100001000001111",
+    "E": "11111100001000011110100001000011111",
+    "F": "11111100001000011110100001000010000",
+    "H": "10001100011000111111100011000110001",
+    "K": "10001100101010011000101001001010001",
+    "M": "10001110111010110101100011000110001",
+    "R": "11110100011000111110101001001010001",
+    "S": "01111100001000001110000010000111110",
+    "U": "10001100011000110001100011000101110",
+    "X": "10001100010101000100010101000110001",
+    "Z": "11111000010001000100010001000011111",
+}
+PIPS = {
+    "1": ((0, 0),),
+    "2": ((-1, -1), (1, 1)),
+    "3": ((-1, -1), (0, 0), (1, 1)),
+    "4": ((-1, -1), (1, -1), (-1, 1), (1, 1)),
+    "5": ((-1, -1), (1, -1), (0, 0), (-1, 1), (1, 1)),
+    "6": ((-1, -1), (1, -1), (-1, 0), (1, 0), (-1, 1), (1, 1)),
+}
+"""Number -> where its dots are, in steps from the middle."""
+RING_COLORS = {
+    "red": (205, 30, 30),
+    "blue": (30, 60, 205),
+    "green": (20, 130, 30),
+    "yellow": (240, 215, 40),
+}
+KINDS = ("letter", "dots", "color")
+
+
+def symbols_of(kind: str) -> tuple[str, ...]:
+    """What a label of this kind can show: letters, numbers of dots, or the colour of its middle
+    dot.
+    """
+    return {"letter": tuple(LETTERS), "dots": tuple(PIPS), "color": tuple(RING_COLORS)}[kind]
+
+
+@lru_cache(maxsize=1)
+def label_names() -> tuple[str, ...]:
+    """Every label there is, as "kind-symbol", in a fixed order."""
+    return tuple(f"{kind}-{symbol}" for kind in KINDS for symbol in symbols_of(kind))
+
+
+@lru_cache(maxsize=64)
+def label_picture(name: str) -> np.ndarray:
+    """A label, uint8 (`SIDE`, `SIDE`, 3).
+
+    Args:
+        name: one of `label_names`.
+    """
+    kind, _, symbol = name.partition("-")
+    if kind == "color":
+        picture = _color_picture(symbol)
+    else:
+        ink = _letter_ink(symbol) if kind == "letter" else _dots_ink(symbol)
+        ink = _centred(ink)
+        level = PAPER * (1.0 - ink * (MEAN_INK / ink.mean()))
+        picture = np.repeat(level[..., None], 3, axis=2)
+    picture = picture.copy()
+    picture[:2] = picture[-2:] = picture[:, :2] = picture[:, -2:] = 120.0
+    return np.rint(picture).astype(np.uint8)
+
+
+@lru_cache(maxsize=64)
+def label_png(name: str) -> bytes:
+    """The file of a label's texture."""
+    buffer = BytesIO()
+    Image.fromarray(label_picture(name)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _letter_ink(symbol: str) -> np.ndarray:
+    """Ink of a letter, float64 (`SIDE`, `SIDE`) in {0, 1}."""
+    bits = np.array(list(LETTERS[symbol]), dtype=float).reshape(7, 5)
+    return _framed(np.kron(bits, np.ones((CELL, CELL))))
+
+
+def _dots_ink(symbol: str) -> np.ndarray:
+    """Ink of dots, which are smaller the more there are: all numbers cover the same area."""
+    rows, columns = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
+    radius = SIDE * np.sqrt(DOTS_AREA / np.pi / len(PIPS[symbol]))
+    ink = np.zeros((SIDE, SIDE))
+    for x, y in PIPS[symbol]:
+        ink[np.hypot(columns - 17 * x, rows - 17 * y) <= radius] = 1.0
+    return ink
+
+
+def _color_picture(symbol: str) -> np.ndarray:
+    """A dot in rings of the same colours, of one area each: only their order differs."""
+    others = [name for name in RING_COLORS if name != symbol]
+    order = [symbol, *others]
+    rows, columns = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
+    away = np.hypot(columns, rows)
+    picture = np.full((SIDE, SIDE, 3), PAPER)
+    for index in reversed(range(len(order))):
+        picture[away <= 14.5 * np.sqrt(index + 1)] = RING_COLORS[order[index]]
+    return picture
+
+
+def _framed(ink: np.ndarray) -> np.ndarray:
+    """The ink in the middle of an empty label."""
+    height, width = ink.shape
+    top, left = (SIDE - height) // 2, (SIDE - width) // 2
+    return np.pad(ink, ((top, SIDE - height - top), (left, SIDE - width - left)))
+
+
+def _centred(ink: np.ndarray) -> np.ndarray:
+    """The ink, moved by whole pixels so that its centre of gravity is in the middle."""
+    rows, columns = np.nonzero(ink)
+    shift = np.rint((SIDE - 1) / 2 - np.array([rows.mean(), columns.mean()])).astype(int)
+    return np.roll(ink, tuple(shift), axis=(0, 1))
