@@ -12,10 +12,13 @@ from video.synthetic.config import nursery_film_config
 from video.synthetic.expert import make_expert
 from video.synthetic.facts import frame_facts
 from video.synthetic.film import draw_film
+from video.synthetic.knowledge import place_of
 from video.synthetic.questions import draw_questions
 
 STATEMENT = re.compile(r"(\d+)((?: [a-z]+)+)\.")
-PLACE = re.compile(r" (red|blue|green|yellow|none)(?: by (\w+)(?: has (\w+))?)?")
+PLACE = re.compile(
+    r"( it)? (red|blue|green|yellow|none)(?: by (\w+)(?: (has|takes) (\w+))?)?"
+)
 
 
 def test_every_frame_is_described_as_it_is() -> None:
@@ -24,14 +27,20 @@ def test_every_frame_is_described_as_it_is() -> None:
         film = draw_film(nursery_film_config(), seed)
         [question] = draw_questions(film, np.random.default_rng(seed), num=1)
         expert = make_expert(question, film, look_frames=3, max_turns=5, brief=True)
+        thing = question.extra["asks"]["thing"]
+        asked = place_of(frame_facts(film, 0), thing)
         reply = expert.reply([Turn(frames=tuple(uniform_indices(film.num_frames, 30)))])
         for number, words in STATEMENT.findall(reply):
             facts = frame_facts(film, int(number))
             places = PLACE.findall(words)
             standing = {thing["place"]: thing["color"] for thing in facts["standing"]}
-            assert [color for color, *_ in places] == [standing.get(p, "none") for p in range(3)]
-            visits = [visit for _, *visit in places if visit[0]]
+            marks, colors, *_ = zip(*places, strict=True)
+            assert list(colors) == [standing.get(p, "none") for p in range(3)]
+            assert [bool(mark) for mark in marks] == [place == asked for place in range(3)]
+            visits = [visit for *_, color, verb, load in places if (visit := [color, load])[0]]
+            takes = {verb for *_, verb, _ in places if verb}
             seen = facts["visitor"]
+            assert takes <= {"takes" if seen and seen["touches"] == thing else "has"}
             carried = "" if not (seen and seen["touches"]) else seen["touches"].split()[0]
             assert visits == ([] if seen is None else [[seen["color"], carried]])
             described += 1

@@ -58,7 +58,7 @@ def _card_words(kind: str, asks: Asks, facts: Facts) -> str:
 def _change_words(asks: Asks, known: Known, facts: Facts, *, brief: bool) -> str:
     """Whether a thing stands, is carried, or is not there; in brief, all that is to be seen."""
     if brief and known.num_places <= MOST_LISTED:
-        return _scene_words(known, facts)
+        return _scene_words(asks["thing"], known, facts)
     if touched(facts) == asks["thing"] and "attribute" in asks:
         visitor = str(facts["visitor"][asks["attribute"]])
         return visitor if brief else f"carried by the {visitor} visitor"
@@ -68,18 +68,24 @@ def _change_words(asks: Asks, known: Known, facts: Facts, *, brief: bool) -> str
     return "there" if place_of(facts, asks["thing"]) is not None else "gone"
 
 
-def _scene_words(known: Known, facts: Facts) -> str:
+def _scene_words(asked: str, known: Known, facts: Facts) -> str:
     """The colour at each place, and who is under it with what. A small model learns to see from
-    words that say what is where, and to reason from words that it has said.
+    words that say what is where, and to reason from words that it has said: "it" marks the place
+    of what is asked for, and "takes" who carries it.
     """
     standing = {thing["place"]: str(thing["color"]) for thing in facts["standing"]}
     words = [[standing.get(place, "none")] for place in range(known.num_places)]
+    places = (place_of(seen, asked) for seen in (facts, *known.facts.values()))
+    place = next((place for place in places if place is not None), None)
+    if place is not None:
+        words[place].insert(0, "it")
     visitor, carried = facts["visitor"], touched(facts)
     if visitor is not None:
         left, _, right, _ = visitor["box_xyxy_norm"]
         place = min(int((left + right) / 2 * known.num_places), known.num_places - 1)
         words[place] += ["by", str(visitor["color"])]
-        words[place] += [] if carried in (None, LAMP) else ["has", str(carried).split()[0]]
+        verb = "takes" if carried == asked else "has"
+        words[place] += [] if carried in (None, LAMP) else [verb, str(carried).split()[0]]
     return " ".join(word for group in words for word in group)
 
 
