@@ -18,7 +18,7 @@ TEST_ENV := LP_NUM_THREADS=0 OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1 REQUIRE_R
 PYTEST   := $(TEST_ENV) $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-external lint format bench clean
+.PHONY: help setup demo test test-slow test-external test-vllm lint format bench clean
 
 help: ## this list
 	@echo "Saccade: make <target>"
@@ -42,6 +42,9 @@ test-external: $(STAMP) ## what other packages make of ours, and we of theirs, e
 	$(BIN)/python scripts/external_tests.py
 	$(BIN)/python scripts/external_venvs.py gymnasium-robotics robosuite metaworld -- \
 	    python -m pytest tests/external/test_adapters.py
+
+test-vllm: $(STAMP) ## our engine against vLLM itself, on the CPU, in an environment of its own
+	$(BIN)/python scripts/external_tests.py vllm
 
 lint: $(STAMP) ## style, formatting and types
 	$(BIN)/ruff check .

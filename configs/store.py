@@ -24,7 +24,7 @@ from configs.reward_spread_schema import RewardSpreadScript
 from configs.schemas import EvaluateScript, RecordScript, RolloutScript
 from policies.config import PolicyConfig
 from sims.avr.benchmark import AvrBenchmarkConfig
-from sims.config import AvrEnvConfig, ManipulationEnvConfig
+from sims.config import AvrEnvConfig, LookEnvConfig, ManipulationEnvConfig
 from sims.external.config import ExternalEnvConfig
 from video.benchmarks.config import VideoBenchmarkConfig
 from video.spotlight.config import SpotlightEnvConfig
@@ -34,8 +34,9 @@ def register_schemas(config_name: str | None = None) -> None:
     """Make the schemas known to Hydra. Doing so twice changes nothing.
 
     Args:
-        config_name: the primary file. Those of `train.yaml` and `probe.yaml` are registered for
-            these alone, since it takes seconds to import PyTorch; None registers all.
+        config_name: the primary file. Those of `train.yaml`, `probe.yaml` and `plan.yaml` are
+            registered for these alone, since it takes seconds to import PyTorch; None registers
+            all.
     """
     store = ConfigStore.instance()
     store.store(name="rollout_schema", node=RolloutScript)
@@ -58,6 +59,7 @@ def register_schemas(config_name: str | None = None) -> None:
     store.store(group="benchmark", name="_video_benchmark_schema", node=VideoBenchmarkConfig)
     store.store(group="env", name="_avr_schema", node=AvrEnvConfig)
     store.store(group="env", name="_external_schema", node=ExternalEnvConfig)
+    store.store(group="env", name="_look_schema", node=LookEnvConfig)
     store.store(group="env", name="_manipulation_schema", node=ManipulationEnvConfig)
     store.store(group="env", name="_spotlight_schema", node=SpotlightEnvConfig)
     store.store(group="policy", name="_policy_schema", node=PolicyConfig)
@@ -68,6 +70,8 @@ def register_schemas(config_name: str | None = None) -> None:
         register_training_schema(store)
     if config_name in (None, "probe"):
         register_probe_schema(store)
+    if config_name in (None, "plan"):
+        register_plan_schema(store)
 
 
 def register_training_schema(store: ConfigStore) -> None:
@@ -88,6 +92,16 @@ def register_probe_schema(store: ConfigStore) -> None:
         check_only_training_is_missing(error)
         return
     store.store(name="probe_schema", node=ProbeScript)
+
+
+def register_plan_schema(store: ConfigStore) -> None:
+    """The schema of `plan.yaml`, where PyTorch is installed."""
+    try:
+        from configs.plan_schema import PlanScript
+    except ModuleNotFoundError as error:
+        check_only_training_is_missing(error)
+        return
+    store.store(name="plan_schema", node=PlanScript)
 
 
 def check_only_training_is_missing(error: ModuleNotFoundError) -> str:

@@ -8,6 +8,7 @@ from omegaconf import MISSING
 
 from configs.schemas import RunConfig
 from sims.config import EnvConfig
+from training.cluster_config import ClusterConfig
 from training.experiment import ExperimentConfig
 from training.rewards.compose import RewardConfig
 from training.wandb_mirror import LoggerConfig
@@ -22,6 +23,7 @@ class TrainScript(ExperimentConfig):
         reward: what reinforcement rewards; the evaluation reports the same sum.
         run: where the results go.
         logger: where metrics go beside the run's own files.
+        cluster: the GPUs that the settings are for, by which a run is planned; null for any.
         title: heading of the report.
     """
 
@@ -29,6 +31,7 @@ class TrainScript(ExperimentConfig):
     reward: RewardConfig = MISSING  # a default would be merged into what is chosen
     run: RunConfig = field(default_factory=RunConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
+    cluster: ClusterConfig | None = None
     title: str = "Saccade training run"
 
     def check(self) -> None:
@@ -36,3 +39,5 @@ class TrainScript(ExperimentConfig):
         super().check()
         for part in (self.env, self.run, self.logger):
             part.check()
+        if self.cluster is not None:
+            self.cluster.check()

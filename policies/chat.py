@@ -1,4 +1,4 @@
-"""The chat format of Qwen2.5-VL, token in, token out.
+"""The chat format of Qwen2.5-VL and Qwen3-VL, token in, token out.
 
 A conversation becomes one append-only token sequence: ChatML lines, each picture as as many
 placeholders as it has features. What a policy sampled is kept token by token and never tokenised
@@ -8,7 +8,7 @@ again, so the sequence that is trained on is the sequence that was sampled.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -131,6 +131,7 @@ class ChatFormat:
         patch_size: int = 14,
         merge_size: int = 2,
         image_size: int | None = None,
+        picture_format: PictureFormat | None = None,
     ) -> None:
         """
         Args:
@@ -139,7 +140,10 @@ class ChatFormat:
             patch_size: side of a patch in pixels.
             merge_size: patches per side merged into one feature.
             image_size: pictures are resized so that their longer side has this many pixels; None
-                keeps their size, rounded to patch_size*merge_size.
+                keeps their size, rounded to patch_size*merge_size and within the bounds of
+                `picture_format`.
+            picture_format: how a checkpoint's processor cuts pictures, in place of patch_size and
+                merge_size; its placeholder is that of the tokenizer. None: no bounds.
 
         Raises:
             ValueError: where the tokenizer lacks a marker or image_size is no multiple of the
@@ -148,8 +152,9 @@ class ChatFormat:
         vocabulary = tokenizer.get_vocab()
         missing = [marker for marker in MARKERS if marker not in vocabulary]
         if missing:
-            raise ValueError(f"tokenizer lacks {missing}; a Qwen2.5-VL chat needs all of {MARKERS}")
-        factor = patch_size * merge_size
+            raise ValueError(f"tokenizer lacks {missing}; a Qwen-VL chat needs all of {MARKERS}")
+        pictures = picture_format or PictureFormat(patch_size=patch_size, merge_size=merge_size)
+        factor = pictures.factor
         if image_size is not None and (image_size < factor or image_size % factor):
             raise ValueError(
                 f"image_size={image_size} must be a positive multiple of "
@@ -162,11 +167,7 @@ class ChatFormat:
         self.end_id: int = self._ids["<|im_end|>"]
         end_of_text = [vocabulary[END_OF_TEXT]] if END_OF_TEXT in vocabulary else []
         self.stop_ids: tuple[int, ...] = (self.end_id, *end_of_text)
-        self.picture_format = PictureFormat(
-            patch_size=patch_size,
-            merge_size=merge_size,
-            image_token_id=self._ids["<|image_pad|>"],
-        )
+        self.picture_format = replace(pictures, image_token_id=self._ids["<|image_pad|>"])
         # The same few texts recur in every turn and every member of a group.
         self._encode_cached = lru_cache(maxsize=8192)(self._encode_plain)
 
@@ -226,7 +227,7 @@ class ChatFormat:
                 self._add_output(transcript, outputs[transcript.num_outputs])
 
     def collate(self, samples: Sequence[Sample]) -> ModelInputs:
-        """A right-padded batch of samples for a Qwen2.5-VL model.
+        """A right-padded batch of samples for a model of the family.
 
         Raises:
             ValueError: where placeholders and picture features disagree.

@@ -1,4 +1,4 @@
-"""From token sequences with pictures to the tensors that a Qwen2.5-VL model reads.
+"""From token sequences with pictures to the tensors that a Qwen-VL model reads.
 
 Pictures become patches here and positions become the three numbers of multimodal rotary embedding.
 Both follow the published preprocessing exactly (the tests compare with the transformers library),
@@ -11,10 +11,13 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Self
 
 import numpy as np
 import torch
 from PIL import Image
+
+from policies.picture_size import fitted_size
 
 IMAGE_MEAN = (0.48145466, 0.4578275, 0.40821073)
 IMAGE_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -29,11 +32,18 @@ class PictureFormat:
         patch_size: side of a patch in pixels.
         merge_size: patches per side that are merged into one feature.
         image_token_id: the placeholder that stands in the tokens once per feature.
+        image_mean, image_std: of the colours, from 0 to 1, by which pixels are normalised.
+        min_pixels, max_pixels: pixels that a picture is scaled to, at least and most; None for no
+            bounds. Both or neither.
     """
 
     patch_size: int = 14
     merge_size: int = 2
     image_token_id: int = 0
+    image_mean: tuple[float, float, float] = IMAGE_MEAN
+    image_std: tuple[float, float, float] = IMAGE_STD
+    min_pixels: int | None = None
+    max_pixels: int | None = None
 
     @property
     def factor(self) -> int:
@@ -74,6 +84,10 @@ class ModelInputs:
         image_grid_thw: int64 (N, 3): time, height and width of every picture in patches.
         feature_index: int64 (num_features,): where each picture feature goes in the flattened (B *
             T).
+        packed: whether the model reads the rows one behind the other, without the padding. What is
+            said of them keeps its shape (B, T).
+        run_vision: whether the vision tower runs even where there is no picture, for ranks that
+            share its weights with others that have one.
     """
 
     input_ids: torch.Tensor
@@ -82,20 +96,46 @@ class ModelInputs:
     pixel_values: torch.Tensor
     image_grid_thw: torch.Tensor
     feature_index: torch.Tensor
+    packed: bool = False
+    run_vision: bool = False
 
-    def to(self, device: torch.device | str) -> ModelInputs:
+    def to(self, device: torch.device | str) -> Self:
         """The same batch on another device."""
-        names = [field.name for field in dataclasses.fields(self)]
-        return ModelInputs(**{name: getattr(self, name).to(device) for name in names})
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        moved = {
+            name: value.to(device) if isinstance(value, torch.Tensor) else value
+            for name, value in fields.items()
+        }
+        return type(self)(**moved)
+
+    def in_one_row(self) -> ModelInputs:
+        """The tokens of all rows behind one another and without padding, as a batch (1, N).
+
+        Positions start anew with every sample, and picture features go where their placeholders
+        went. Nothing here keeps samples from seeing each other: attention must.
+        """
+        mask = self.attention_mask
+        return ModelInputs(
+            input_ids=self.input_ids[mask][None],
+            attention_mask=mask[mask][None],
+            position_ids=self.position_ids[:, mask][:, None],
+            pixel_values=self.pixel_values,
+            image_grid_thw=self.image_grid_thw,
+            feature_index=self.packed_places().flatten()[self.feature_index],
+            run_vision=self.run_vision,
+        )
+
+    def packed_places(self) -> torch.Tensor:
+        """Where each token stands in `in_one_row`, int64 (B, T); that of padding means nothing."""
+        return (self.attention_mask.flatten().cumsum(0) - 1).view_as(self.attention_mask)
 
 
-@lru_cache(maxsize=1)
-def _pixel_table() -> np.ndarray:
+@lru_cache(maxsize=4)
+def _pixel_table(mean: tuple[float, ...], std: tuple[float, ...]) -> np.ndarray:
     """float32 (3, 256): the normalised value of every byte in every channel."""
     scaled = (np.arange(256, dtype=np.float64) * (1 / 255)).astype(np.float32)
-    mean = np.asarray(IMAGE_MEAN, dtype=np.float32)[:, None]
-    std = np.asarray(IMAGE_STD, dtype=np.float32)[:, None]
-    return (scaled[None] - mean) / std
+    means, stds = (np.asarray(v, dtype=np.float32)[:, None] for v in (mean, std))
+    return (scaled[None] - means) / stds
 
 
 def make_patches(image: np.ndarray, picture_format: PictureFormat) -> np.ndarray:
@@ -111,7 +151,7 @@ def make_patches(image: np.ndarray, picture_format: PictureFormat) -> np.ndarray
     """
     high, wide = picture_format.grid(image)
     merge, patch = picture_format.merge_size, picture_format.patch_size
-    table = _pixel_table()
+    table = _pixel_table(picture_format.image_mean, picture_format.image_std)
     planes = np.stack([table[channel][image[..., channel]] for channel in range(3)])
     blocks = planes.reshape(3, high // merge, merge, patch, wide // merge, merge, patch)
     blocks = blocks.transpose(1, 4, 2, 5, 0, 3, 6)[:, :, :, :, :, None]
@@ -126,8 +166,9 @@ def resize_picture(
 
     Args:
         image: uint8 (H, W, 3).
-        picture_format: gives the factor that both sides must be a multiple of.
-        image_size: length of the longer side in pixels; None keeps the size, rounded to the factor.
+        picture_format: gives the factor that both sides must be a multiple of, and the bounds.
+        image_size: length of the longer side in pixels; None keeps the size, rounded to the factor
+            and brought within the bounds.
 
     Returns:
         uint8 (H', W', 3). The very same array where nothing has to change.
@@ -135,9 +176,15 @@ def resize_picture(
     height, width = image.shape[:2]
     scale = 1.0 if image_size is None else image_size / max(height, width)
     factor = picture_format.factor
-    new_height, new_width = (
-        max(factor, round(side * scale / factor) * factor) for side in (height, width)
-    )
+    least, most = picture_format.min_pixels, picture_format.max_pixels
+    if image_size is None and least is not None and most is not None:
+        new_height, new_width = fitted_size(
+            height, width, factor=factor, min_pixels=least, max_pixels=most
+        )
+    else:
+        new_height, new_width = (
+            max(factor, round(side * scale / factor) * factor) for side in (height, width)
+        )
     if (new_height, new_width) == (height, width):
         return image
     resized = Image.fromarray(image).resize((new_width, new_height), Image.Resampling.BICUBIC)

@@ -20,6 +20,8 @@ from transformers import (
 )
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+from policies.inputs import PictureFormat
+
 ARCHITECTURES = ("qwen2_5_vl",)
 SPECIAL_TOKENS = (
     "<|endoftext|>",
@@ -214,10 +216,17 @@ def save_tiny(
     directory: Path | str,
     model: Qwen2_5_VLForConditionalGeneration,
     tokenizer: PreTrainedTokenizerFast,
+    picture_format: PictureFormat | None = None,
 ) -> None:
     """Write model (safetensors), tokenizer and image processor, in the library's format.
 
     A head of the suite's own on top of the model is left out, since the library knows none.
+
+    Args:
+        directory: made when missing.
+        model, tokenizer: what to write.
+        picture_format: what the image processor is to do; None, or one without bounds, writes those
+            of a tiny model.
     """
     vision = model.config.vision_config
     state = model.state_dict()
@@ -225,12 +234,24 @@ def save_tiny(
     chosen = known if len(known) < len(state) else None
     model.save_pretrained(directory, state_dict=chosen, safe_serialization=True)
     tokenizer.save_pretrained(directory)
-    factor = vision.patch_size * vision.spatial_merge_size
+    pictures = picture_format
+    if pictures is None or pictures.min_pixels is None:
+        pictures = tiny_pictures(vision.patch_size, vision.spatial_merge_size)
     Qwen2VLImageProcessorPil(
-        patch_size=vision.patch_size,
-        merge_size=vision.spatial_merge_size,
-        size={"shortest_edge": factor**2, "longest_edge": 1024 * factor**2},
+        patch_size=pictures.patch_size,
+        merge_size=pictures.merge_size,
+        image_mean=list(pictures.image_mean),
+        image_std=list(pictures.image_std),
+        size={"shortest_edge": pictures.min_pixels, "longest_edge": pictures.max_pixels},
     ).save_pretrained(directory)
+
+
+def tiny_pictures(patch_size: int, merge_size: int) -> PictureFormat:
+    """How a tiny model's processor cuts pictures: 1 to 1,024 tokens each."""
+    area = (patch_size * merge_size) ** 2
+    return PictureFormat(
+        patch_size=patch_size, merge_size=merge_size, min_pixels=area, max_pixels=1024 * area
+    )
 
 
 def load_tiny(

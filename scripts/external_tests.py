@@ -1,8 +1,9 @@
 """Test against other packages, each in a virtual environment of its own: `make test-external`.
 
 The adapters are tested inside the environments of `external_venvs.py`, and so is that our losses
-are TRL's. LeRobot is another case: our interpreter writes a data set, and LeRobot's own, in
-.venv-external/lerobot, reads it. Standard library only.
+are TRL's, and that vLLM's log-probabilities are ours (`make test-vllm` is that alone). LeRobot is
+another case: our interpreter writes a data set, and LeRobot's own, in .venv-external/lerobot, reads
+it. Standard library only.
 
     python scripts/external_tests.py                 all
     python scripts/external_tests.py lerobot         one
@@ -27,9 +28,24 @@ from scripts.external_venvs import ADAPTERS, DIRECTORY, make_venv, run_in  # noq
 
 LEROBOT = "lerobot"
 INSIDE = {name: "tests/external" for name in ADAPTERS} | {
-    "trl": "tests/external/test_trl_parity.py"
+    "trl": "tests/external/test_trl_parity.py",
+    "vllm": "tests/vllm",
 }
 """Environment -> what is tested by its own interpreter."""
+VARIABLES = {
+    "vllm": {
+        "PYTHONPATH": str(ROOT / "tests" / "vllm" / "at_start"),
+        "HF_HUB_OFFLINE": "1",
+        "DO_NOT_TRACK": "1",
+        "TORCHDYNAMO_DISABLE": "1",  # compiling takes longer than all tests
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # one process less
+        "VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS": "1800",  # the first batch is slow on a busy machine
+        "VLLM_ENGINE_READY_TIMEOUT_S": "1800",
+        "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # its choice of cores knows nothing of other jobs
+    }
+}
+"""Environment -> variables that its tests run with."""
 NAMES = (*INSIDE, LEROBOT)
 CONSTRAINTS = ROOT / "constraints" / f"external-{LEROBOT}.txt"
 
@@ -48,7 +64,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def run_inside(name: str) -> int:
     """The tests of a package, by the interpreter of its environment."""
-    return make_venv(name) or run_in(name, ["python", "-m", "pytest", INSIDE[name], "-q"])
+    command = ["python", "-m", "pytest", INSIDE[name], "-q"]
+    return make_venv(name) or run_in(name, command, variables=VARIABLES.get(name))
 
 
 def run_lerobot() -> int:

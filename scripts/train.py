@@ -24,8 +24,10 @@ from training.wandb_mirror import WandbMirror
 
 try:
     from configs.train_schema import TrainScript
+    from scripts.rank_runs import rank_run
     from training.experiment import Experiment
     from training.pool import MakeVariant
+    from training.process_group import leave_processes
 except ModuleNotFoundError as missing:
     sys.exit(f"train.py: {check_only_training_is_missing(missing)}")
 
@@ -40,6 +42,10 @@ EXAMPLES = (
 
 def main(config: TrainScript, config_yaml: str) -> None:
     """Run the experiment."""
+    if config.cluster is not None:
+        config.cluster.check_world()
+    part = rank_run(config)
+    config = part.config
     run = open_run(config.run, config_yaml)
     mirror = WandbMirror(config.logger, run.path, asdict(config))
     try:
@@ -51,10 +57,13 @@ def main(config: TrainScript, config_yaml: str) -> None:
             mirror=mirror,
             make_variant=variants_of(config.env),
             make_pool=partial(make_pool, config.rollout),
+            checkpoints_path=part.checkpoints_path,
         ).train()
     finally:
         mirror.close()
-    print(f"\nReport: {run.report_path}")
+        leave_processes()
+    if part.rank == 0:
+        print(f"\nReport: {run.report_path}")
 
 
 def variants_of(config: EnvConfig) -> MakeVariant | None:
@@ -70,7 +79,8 @@ def variants_of(config: EnvConfig) -> MakeVariant | None:
                 f"{config.id} has no setting env.config.{unknown[0]}; legal: "
                 f"{', '.join(sorted(vars(settings)))}"
             )
-        return make_env(replace(config, config=replace(settings, **changes)))
+        changed: dict[str, Any] = {"config": replace(settings, **changes)}
+        return make_env(replace(config, **changed))
 
     return make_variant
 

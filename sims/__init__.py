@@ -11,6 +11,7 @@ from sims.config import EnvConfig  # noqa: E402
 from sims.conformance import check_environment  # noqa: E402
 from sims.external.config import EXTERNAL_IDS  # noqa: E402
 from sims.manipulation.config import MIXED, TASKS  # noqa: E402
+from sims.tools.config import TASKS as LOOK_TASKS  # noqa: E402
 
 __all__ = ["check_environment", "make_env"]
 
@@ -25,6 +26,13 @@ for _task in (*TASKS, MIXED):
     register(
         id=f"Manipulation/{_task.title().replace('_', '')}-v0",
         entry_point="sims.manipulation.env:ManipulationEnv",
+        kwargs={"task": _task},
+    )
+
+for _task in LOOK_TASKS:
+    register(
+        id=f"Look/{_task.title()}-v0",
+        entry_point="sims.tools.env:LookEnv",
         kwargs={"task": _task},
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sims.avr.config import AvrConfig
 from sims.manipulation.config import ManipulationConfig
+from sims.tools.config import LookConfig
 
 
 @dataclass(kw_only=True)
@@ -58,6 +59,27 @@ class ManipulationEnvConfig(EnvConfig):
 
     id: str = "Manipulation/Reach-v0"
     config: ManipulationConfig = field(default_factory=ManipulationConfig)
+
+    def kwargs(self) -> dict[str, Any]:
+        """The configuration."""
+        return {"config": self.config}
+
+    def check(self) -> None:
+        """Raise `ValueError` naming the first field that is out of range."""
+        self.config.check("env.config.")
+
+
+@dataclass(kw_only=True)
+class LookEnvConfig(EnvConfig):
+    """A visual tool environment.
+
+    Attributes:
+        id: its Gymnasium id: Look/Search-v0, Look/Compare-v0 or Look/Inspect-v0.
+        config: what is shown, asked and offered.
+    """
+
+    id: str = "Look/Search-v0"
+    config: LookConfig = field(default_factory=LookConfig)
 
     def kwargs(self) -> dict[str, Any]:
         """The configuration."""

@@ -30,7 +30,12 @@ MAY_IMPORT = {
 """What each package may import of ours beside itself and `saccade`, which holds no behaviour."""
 
 DECODING = ("video/reader.py", "video/decoding/*")
-MODELS = ("policies/engines/*", "policies/chat.py", "policies/tiny.py")
+MODELS = (
+    "policies/engines/*",
+    "policies/chat.py",
+    "policies/checkpoints.py",
+    "policies/tiny.py",
+)
 DOORS = {
     "mujoco": ("sims/*",),
     "pybullet": ("sims/*",),
@@ -44,6 +49,7 @@ DOORS = {
     "torchcodec": DECODING,
     "transformers": MODELS,
     "vllm": MODELS,
+    "peft": ("training/lora.py",),
     "ray": ("training/ray_*.py",),
     "hydra": ("scripts/*", "configs/*"),
     "omegaconf": ("scripts/*", "configs/*"),

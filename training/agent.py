@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from policies.chat import ChatFormat
+from policies.checkpoints import ModelConfig, load_pretrained
 from policies.engines.scoring import score
 from policies.engines.transformers import TransformersEngine
-from policies.interface import PolicyOutput, Sample
+from policies.engines.vllm_config import VllmConfig
+from policies.interface import Engine, PolicyOutput, Sample
 from policies.tiny import (
     TinyConfig,
     find_whole_numbers,
     find_whole_words,
-    load_tiny,
     make_tiny_model,
     make_tokenizer,
     save_tiny,
+    tiny_pictures,
 )
 from policies.vla.tokens import smooth_tokens
 from policies.vlm import VLMPolicy
@@ -30,8 +32,12 @@ from training.episode import Episode
 from training.learner import Learner
 from training.learner_config import LearnerConfig
 from training.scoring import Score
+from training.vllm_engine import start_vllm_engine
 
 CHAT_WORDS = ("user\n", "assistant\n", "system\n")
+
+
+BACKENDS = ("transformers", "vllm")
 
 
 @dataclass(kw_only=True)
@@ -39,20 +45,38 @@ class EngineConfig:
     """How replies are generated.
 
     Attributes:
+        backend: "transformers" decodes in this process with the learner's own weights; "vllm" has
+            weights of its own, which are sent to it after every step.
         max_batch_size: most conversations decoded side by side, at least 1.
         max_new_tokens: longest reply in tokens, at least 1.
         deterministic: fixed batch shapes, so that results do not depend on what shares a batch;
             slower.
         device: where the model lives: "cpu", "cuda" or "cuda:1".
+        vllm: how vLLM is set up; only that backend reads it.
     """
 
+    backend: str = "transformers"
     max_batch_size: int = 64
     max_new_tokens: int = 96
     deterministic: bool = False
     device: str = "cpu"
+    vllm: VllmConfig = field(default_factory=VllmConfig)
+
+    @property
+    def shares_weights(self) -> bool:
+        """Whether whatever generates uses the very weights that the learner changes."""
+        return self.backend == "transformers"
 
     def check(self) -> None:
         """Raise `ValueError` naming the first field that is out of range."""
+        if self.backend not in BACKENDS:
+            raise ValueError(f"engine.backend is {self.backend!r}; legal: {', '.join(BACKENDS)}")
+        if self.deterministic and self.backend == "vllm":
+            raise ValueError(
+                "engine.deterministic is true with engine.backend=vllm, whose results depend on "
+                "what shares a batch; legal: false, or engine.backend=transformers"
+            )
+        self.vllm.check("engine.vllm.")
         for name in ("max_batch_size", "max_new_tokens"):
             if getattr(self, name) < 1:
                 raise ValueError(f"engine.{name} is {getattr(self, name)}; it must be at least 1")
@@ -71,22 +95,46 @@ class Agent:
         model: the network.
         chat: conversations <-> tokens.
         engine_config: how it generates.
+        vllm_engine: the engine that all policies share where that is vLLM; None until one is asked
+            for.
     """
 
     model: nn.Module
     chat: ChatFormat
     engine_config: EngineConfig
+    vllm_engine: Engine | None = field(default=None, init=False, repr=False)
+
+    @property
+    def weights_source(self) -> nn.Module | None:
+        """What `Engine.update_weights` takes: None where the engine shares the weights."""
+        return None if self.engine_config.shares_weights else self.model
+
+    def make_engine(self) -> Engine:
+        """An engine with the weights as they are now. One that shares them keeps up with them; all
+        others need `update_weights`.
+        """
+        config = self.engine_config
+        if config.shares_weights:
+            return TransformersEngine(
+                self.model, max_batch_size=config.max_batch_size, deterministic=config.deterministic
+            )
+        if self.vllm_engine is None:
+            self.vllm_engine = start_vllm_engine(
+                self.save,
+                config.vllm,
+                picture_format=self.chat.picture_format,
+                max_batch_size=config.max_batch_size,
+            )
+        else:
+            self.vllm_engine.update_weights(self.model, self.vllm_engine.weights_version)
+        return self.vllm_engine
 
     def policy(self, *, temperature: float, blind: bool = False) -> VLMPolicy:
-        """A policy that acts with the weights as they are whenever it acts."""
-        config = self.engine_config
-        engine = TransformersEngine(
-            self.model, max_batch_size=config.max_batch_size, deterministic=config.deterministic
-        )
+        """A policy that acts with the weights as they are whenever it acts; see `make_engine`."""
         return VLMPolicy(
             self.chat,
-            engine,
-            max_new_tokens=config.max_new_tokens,
+            self.make_engine(),
+            max_new_tokens=self.engine_config.max_new_tokens,
             temperature=temperature,
             blind=blind,
         )
@@ -120,7 +168,7 @@ class Agent:
 
     def save(self, directory: Path) -> None:
         """Write weights and tokenizer as safetensors and JSON, loadable by `from_pretrained`."""
-        save_tiny(directory, self.model, self.chat.tokenizer)
+        save_tiny(directory, self.model, self.chat.tokenizer, self.chat.picture_format)
 
 
 def words_of(episodes: Sequence[Episode]) -> list[str]:
@@ -156,17 +204,26 @@ def make_tiny_agent(
         ids = [tokenizer.convert_tokens_to_ids(number) for number in numbers]
         for layer in (model.get_input_embeddings(), model.lm_head):
             smooth_tokens(layer, ids, std=config.initializer_range, seed=config.seed)
-    chat = ChatFormat(
-        tokenizer,
-        system_prompt=None,
-        patch_size=config.patch_size,
-        merge_size=config.merge_size,
-    )
+    pictures = tiny_pictures(config.patch_size, config.merge_size)
+    chat = ChatFormat(tokenizer, system_prompt=None, picture_format=pictures)
     return Agent(model=model.to(engine.device), chat=chat, engine_config=engine)
 
 
+def load_pretrained_agent(config: ModelConfig, engine: EngineConfig) -> Agent:
+    """An agent that starts from the checkpoint in `config.path`, in its own chat format.
+
+    Raises:
+        ValueError: where the directory holds another model than the settings say, or one whose chat
+            format is unknown.
+        FileNotFoundError: where a file is missing.
+    """
+    pretrained = load_pretrained(config)
+    model = pretrained.model.to(engine.device)
+    return Agent(model=model, chat=pretrained.chat, engine_config=engine)
+
+
 def load_agent(directory: Path, engine: EngineConfig) -> Agent:
-    """An agent that `Agent.save` wrote.
+    """An agent that `Agent.save` wrote, or a published checkpoint, with float32 weights.
 
     Raises:
         FileNotFoundError: where the directory holds no such agent.
@@ -181,12 +238,4 @@ def load_agent(directory: Path, engine: EngineConfig) -> Agent:
         from training.vla_agent import load_vla_agent  # which is made of this module
 
         return load_vla_agent(directory, engine)
-    model, tokenizer = load_tiny(directory)
-    vision = model.config.vision_config
-    chat = ChatFormat(
-        tokenizer,
-        system_prompt=None,
-        patch_size=vision.patch_size,
-        merge_size=vision.spatial_merge_size,
-    )
-    return Agent(model=model.to(engine.device), chat=chat, engine_config=engine)
+    return load_pretrained_agent(ModelConfig(path=str(directory)), engine)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -79,6 +79,32 @@ class TrainingRow:
     ref_logprobs: np.ndarray | None = None
     old_logprobs: np.ndarray | None = None
     values: ValueTargets | None = None
+
+    @classmethod
+    def filler(cls, samples: Sequence[Sample]) -> TrainingRow:
+        """A row from which nothing is learned, for a rank that has run out of samples while others
+        have not. It is like the shortest of the samples, or two tokens where there are none.
+        """
+        if samples:
+            sample = min(samples, key=lambda s: len(s.input_ids))
+        else:
+            sample = Sample(
+                input_ids=np.zeros(2, dtype=np.int64),
+                loss_mask=np.zeros(2, dtype=bool),
+                turn_index=np.full(2, -1, dtype=np.int32),
+                rollout_logprobs=None,
+                images=(),
+                image_spans=np.zeros((0, 2), dtype=np.int64),
+            )
+        zeros = np.zeros(len(sample.input_ids), dtype=np.float32)
+        nowhere = np.zeros(len(zeros), dtype=bool)
+        return cls(
+            sample=replace(sample, loss_mask=nowhere, rollout_logprobs=zeros),
+            advantages=zeros,
+            ref_logprobs=zeros,
+            old_logprobs=zeros,
+            values=ValueTargets(old_values=zeros, returns=zeros, mask=nowhere),
+        )
 
 
 @dataclass

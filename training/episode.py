@@ -234,3 +234,9 @@ def _inside(folder: Path, name: str) -> Path:
     if not path.is_relative_to(folder.resolve()):
         raise ValueError(f"{folder}: image path {name!r} leaves the episode's folder")
     return path
+
+
+def is_robots(episode: Episode) -> bool:
+    """Whether an episode's actions are numbers, or its truth tells of a task's stages."""
+    told = bool(episode.truth and episode.truth.initial.get("stages"))
+    return told or any(turn.output.action is not None for turn in episode.turns)

@@ -13,7 +13,7 @@ from policies.replies import list_options
 from training import avr_metrics
 from training.avr_metrics import Cell, Row
 from training.checks import check_at_least, check_share
-from training.episode import Episode, Failure
+from training.episode import Episode, Failure, is_robots
 from training.pool import Pool
 from training.rewards.compose import RewardConfig, reward_group
 from training.rewards.terms import REWARD_TERMS
@@ -135,15 +135,15 @@ def summarise(
 ) -> Row:
     """A table row: metric -> mean, standard error and n; see `training.avr_metrics`.
 
-    `acc_fa` and `turns` always; `reward` where one is given; `acc_isj` and `igr` where the worlds
-    say what suffices; `frames` where they are films; and what `EvaluationConfig.terms` asks for.
-    Failed episodes are left out.
+    `turns` and `acc_fa` always, the latter under the name `success` for robots; `reward` where one
+    is given; `acc_isj` and `igr` where the worlds say what suffices; `frames` where they are films;
+    and what `EvaluationConfig.terms` asks for. Failed episodes are left out.
     """
     whole = [episode for episode in episodes if episode.failure is None]
     if not whole:
         return {}
     cells: dict[str, Cell | None] = {
-        "acc_fa": avr_metrics.acc_fa(whole),
+        "success" if all(map(is_robots, whole)) else "acc_fa": avr_metrics.acc_fa(whole),
         "turns": avr_metrics.turns(whole),
     }
     if reward is not None:

@@ -12,15 +12,24 @@ import copy
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
+from torch import nn
 
+from policies.checkpoints import ModelConfig
 from policies.interface import Policy
 from policies.scripted import ExpertPolicy
-from policies.tiny import TinyConfig, check_tiny_config
 from policies.vla.config import VlaConfig
-from training.agent import Agent, EngineConfig, make_tiny_agent, words_of
+from training.agent import (
+    Agent,
+    EngineConfig,
+    load_pretrained_agent,
+    make_tiny_agent,
+    words_of,
+)
 from training.annotations import annotations_needed
 from training.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from training.checks import check_at_least
@@ -30,6 +39,7 @@ from training.interrupts import StopRequest
 from training.learner import Learner
 from training.pool import LocalPool, MakeEnv, MakePool, MakeVariant
 from training.progress import progress_bar
+from training.reference import Reference
 from training.reporter import Reporter
 from training.rollout import EpisodeSpec, collect_episodes
 from training.rollout_config import RolloutConfig
@@ -48,7 +58,7 @@ class ExperimentConfig(HeldOutConfig):
     """Everything about a training run but the environment.
 
     Attributes:
-        model: size of the tiny model that is built.
+        model: what is trained: a checkpoint from a directory, or a tiny model and its size.
         vocab_size: tokens of its tokenizer, at least 300.
         whole_numbers: whether every number with a decimal point is one token, where replies are
             words; numbers that are nearly the same then begin nearly the same.
@@ -58,6 +68,8 @@ class ExperimentConfig(HeldOutConfig):
         engine: how replies are generated.
         rollout: in which processes environments run.
         num_threads: threads of PyTorch's operations; None leaves PyTorch's own choice.
+        training_settings: what of `env.config` is different in training from the evaluation, such
+            as what costs time and no reward reads.
         cold_start: imitation of the scripted expert.
         algorithm: reinforcement, from the cold start.
         continue_imitation: whether to also train the cold start on by imitation, for as long as
@@ -66,7 +78,7 @@ class ExperimentConfig(HeldOutConfig):
         report_every: steps between rewrites of the report, at least 1.
     """
 
-    model: TinyConfig = field(default_factory=TinyConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
     vocab_size: int = 512
     whole_numbers: bool = False
     corpus_episodes: int = 300
@@ -74,6 +86,7 @@ class ExperimentConfig(HeldOutConfig):
     engine: EngineConfig = field(default_factory=EngineConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)
     num_threads: int | None = None
+    training_settings: dict[str, Any] = field(default_factory=dict)
     cold_start: ImitationConfig = field(default_factory=ImitationConfig)
     algorithm: GrpoConfig = field(default_factory=GrpoConfig)
     continue_imitation: bool = True
@@ -87,12 +100,18 @@ class ExperimentConfig(HeldOutConfig):
         check_at_least(self, checkpoint_every=1, report_every=1)
         if self.num_threads is not None:
             check_at_least(self, num_threads=1)
-        check_tiny_config(self.model)
+        self.model.check()
         self.rollout.check_num_envs(self.num_envs)
         for part in (self.engine, self.rollout, self.cold_start, self.algorithm):
             part.check()
         if self.vla is not None:
             self.vla.check()
+            if self.model.path is not None or self.model.size is not None:
+                raise ValueError(
+                    "vla is set together with model.path or model.size; actions as tokens are for "
+                    "tiny models, so set vla=null and an environment driven by words, such as "
+                    "env.config.control=text"
+                )
 
 
 class Experiment:
@@ -106,10 +125,12 @@ class Experiment:
         mirror: where metrics go beside the run's own files.
         make_variant: makes environments with other settings; None where there are none.
         make_pool: makes the pool in which so many environments run.
+        checkpoints_path: where checkpoints go, the same for all ranks of a sharded learner; None
+            for the run directory.
 
     Raises:
-        ValueError: for a study of frame budgets or worlds without `make_variant`, or a reward that
-            lacks its scorer.
+        ValueError: for training settings, or a study of frame budgets or worlds, without
+            `make_variant`, or a reward that lacks its scorer.
     """
 
     def __init__(
@@ -122,11 +143,17 @@ class Experiment:
         mirror: WandbMirror,
         make_variant: MakeVariant | None = None,
         make_pool: MakePool = LocalPool,
+        checkpoints_path: Path | None = None,
     ) -> None:
+        config.model.check_path()
         self._scorer = config.annotations.make_scorer(annotations_needed(config.reward))
         self.config, self.run, self._mirror = config, run, mirror
-        self._make_env = make_env
+        self._checkpoints_path = checkpoints_path or run.checkpoints_path
+        self._make_env = _training_env(config.training_settings, make_env, make_variant)
         self._pool = make_pool(make_env, config.num_envs)
+        self._training_pool = self._pool
+        if config.training_settings:
+            self._training_pool = make_pool(self._make_env, config.num_envs)
         self._reporter = Reporter(run, title=title, num_films=config.num_films, rows=ROWS)
         self._stop = StopRequest()
         self._held_out = HeldOut(
@@ -154,17 +181,20 @@ class Experiment:
         except BaseException:  # Ctrl-C too: whatever ended the run, its report stays a valid one
             self._reporter.interrupted()
             raise
-        self._pool.close()
+        for pool in {self._pool, self._training_pool}:
+            pool.close()
         self._reporter.finish()
 
     def _make_agent(self) -> Agent:
-        """A new tiny model; the tokenizer learns its words, and a codec its ranges, from expert
-        episodes.
+        """The model of `model.path`; or a new tiny one, whose tokenizer learns its words, and a
+        codec its ranges, from expert episodes.
         """
         config = self.config
+        if config.model.path is not None:
+            return load_pretrained_agent(config.model, config.engine)
         specs = [EpisodeSpec(seed=s) for s in task_seeds("imitation", 0, config.corpus_episodes)]
         expert = ExpertPolicy(config.cold_start.expert_style)
-        episodes = collect_episodes(self._pool, expert, specs)
+        episodes = collect_episodes(self._training_pool, expert, specs)
         model, vocab_size = replace(config.model, seed=config.seed), config.vocab_size
         if config.vla is not None:
             return make_vla_agent(model, config.vla, config.engine, episodes, vocab_size=vocab_size)
@@ -195,14 +225,14 @@ class Experiment:
     def _grpo(self, agent: Agent) -> None:
         config = self.config.algorithm
         learner = agent.learner(replace(config.learner, temperature=config.temperature))
-        reference = copy.deepcopy(agent.model) if config.loss.kl_weight else None
+        reference = self._reference(agent, learner) if config.loss.kl_weight else None
         first = self._restore("grpo", agent, learner)
         if first < config.num_steps:
             with progress_bar("grpo", first, config.num_steps) as bar:
                 reinforce(
                     agent,
                     learner,
-                    self._pool,
+                    self._training_pool,
                     config,
                     self.config.reward,
                     first_step=first,
@@ -217,16 +247,22 @@ class Experiment:
         self._held_out.measure_budgets("grpo", self._greedy(agent))
         self._held_out.measure_rewards("grpo", lambda t: agent.policy(temperature=t))
 
+    def _reference(self, agent: Agent, learner: Learner) -> nn.Module | Reference:
+        settings = learner.config
+        if settings.sharding is None and settings.lora is None:
+            return copy.deepcopy(agent.model)
+        return learner.make_reference()
+
     def _sft_continued(self, agent: Agent) -> None:
         """The cold start, imitating on for about as long as reinforcement took."""
-        num_steps = self._matching_steps()
         cold = self.config.cold_start
+        scratch = agent.learner(cold.learner)
+        num_steps = scratch.ranks.largest(self._matching_steps())
         warmup = FEWEST_STEPS - 1
         schedule = replace(
             cold.learner, schedule="cosine", total_steps=num_steps, warmup_steps=warmup
         )
         config = replace(cold, num_steps=num_steps, learner=schedule)
-        scratch = agent.learner(cold.learner)
         self._restore("cold_start", agent, scratch)
         learner = agent.learner(schedule)
         first = self._restore("sft_continued", agent, learner)
@@ -257,7 +293,7 @@ class Experiment:
         offset: int = 0,
     ) -> None:
         """Imitate up to `config.num_steps`; worlds are those from `offset` batches on."""
-        pool = self._pool
+        pool = self._training_pool
         if isinstance(pool, LocalPool):  # its environments draw in the thread that made them
             pool = LocalPool(self._make_env, min(self.config.num_envs, 16))
         batches = ExpertBatches(pool, agent, config, first_batch=offset)
@@ -292,7 +328,7 @@ class Experiment:
             self.run.log(step, line, phase=stage)
             self._mirror.log(step, line, phase=stage)
             bar(metrics)
-            stopping = self._stop.requested
+            stopping = bool(learner.ranks.largest(int(self._stop.requested)))
             if step % self.config.checkpoint_every == 0 or step == num_steps or stopping:
                 self._save(stage, agent, learner, step)
             if step % self.config.report_every == 0 or step == num_steps:
@@ -305,27 +341,56 @@ class Experiment:
 
     def _rollout_metrics(self) -> dict[str, float]:
         """What collecting took; in this process there is nothing to say of it."""
-        return {} if isinstance(self._pool, LocalPool) else self._pool.metrics.take()
+        pool = self._training_pool
+        return {} if isinstance(pool, LocalPool) else pool.metrics.take()
 
     def _greedy(self, agent: Agent, *, blind: bool = False) -> Policy:
         return agent.policy(temperature=self.config.evaluation.temperature, blind=blind)
 
     def _save(self, stage: str, agent: Agent, learner: Learner, step: int) -> None:
+        directory, config = self._checkpoints_path / stage, asdict(self.config)
+        if learner.config.sharding is not None:
+            from training.distributed_checkpoint import save_sharded  # which few runs need
+
+            save_sharded(directory, learner=learner, config=config, step=step, keep_last=2)
+            return
         save_checkpoint(
-            self.run.checkpoints_path / stage,
+            directory,
             model=agent.model,
             learner=learner,
-            config=asdict(self.config),
+            config=config,
             step=step,
             keep_last=2,
         )
 
     def _restore(self, stage: str, agent: Agent, learner: Learner) -> int:
         """Load a stage's newest checkpoint, if there is one. Returns the steps it has behind it."""
-        latest = latest_checkpoint(self.run.checkpoints_path / stage)
-        step = 0 if latest is None else load_checkpoint(latest, agent.model, learner).step
+        latest = latest_checkpoint(self._checkpoints_path / stage)
+        if latest is None:
+            step = 0
+        elif learner.config.sharding is not None:
+            from training.distributed_checkpoint import load_sharded  # which few runs need
+
+            step = load_sharded(latest, learner, run_path=self._checkpoints_path).step
+        else:
+            step = load_checkpoint(latest, agent.model, learner).step
         self.run.drop_after(step, stage)
         return step
 
     def _save_model(self, stage: str, agent: Agent) -> None:
         agent.save(self.run.path / "models" / stage)
+
+
+def _training_env(
+    settings: dict[str, Any], make_env: MakeEnv, make_variant: MakeVariant | None
+) -> MakeEnv:
+    """Makes the environments that are trained in. What is wrong with them is said at once."""
+    if not settings:
+        return make_env
+    if make_variant is None:
+        raise ValueError(
+            f"training_settings names {', '.join(settings)}; legal for an environment without "
+            "settings: none"
+        )
+    make_variant(settings).close()
+    return lambda: make_variant(settings)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from training.episode import Episode
+from training.episode import Episode, is_robots
 
 Truth = Mapping[str, Any]
 Point = tuple[float, float]
@@ -88,12 +88,6 @@ class Hand:
     facts: tuple[tuple[str, str], ...]
     curve: tuple[float, ...]
     num_turns: int
-
-
-def is_robots(episode: Episode) -> bool:
-    """Whether an episode's actions are numbers, or its truth tells of a task's stages."""
-    told = bool(episode.truth and episode.truth.initial.get("stages"))
-    return told or any(turn.output.action is not None for turn in episode.turns)
 
 
 def read_hand(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from torch import nn
@@ -26,6 +27,7 @@ from training.learner import Learner
 from training.learner_config import LearnerConfig
 from training.losses import PolicyLossConfig
 from training.pool import Pool
+from training.reference import Reference
 from training.rewards.compose import GroupReward, RewardConfig, reward_group
 from training.rollout import EpisodeSpec, check_failures, collect_episodes
 from training.scoring import rescore
@@ -130,7 +132,7 @@ def reinforce(
     first_step: int,
     run_seed: int,
     on_step: OnStep,
-    reference: nn.Module | None = None,
+    reference: nn.Module | Reference | None = None,
     scorer: SemanticScorer | None = None,
 ) -> None:
     """Train by reinforcement from `first_step` up to `config.num_steps`.
@@ -150,6 +152,7 @@ def reinforce(
         reference: frozen model that the KL is measured to; needed when `loss.kl_weight` is not 0.
         scorer: compares thoughts with pictures; needed when the reward does.
     """
+    learner.ranks.check_batch("algorithm.groups_per_step", config.groups_per_step)
     policy = agent.policy(temperature=config.temperature)
     tools = AnnotationTools(
         greedy_policy=agent.policy(temperature=0.0),
@@ -157,17 +160,19 @@ def reinforce(
         scorer=scorer,
         sampling_seed=run_seed,
     )
+    collect = partial(collect_groups, pool, policy, config, reward, run_seed=run_seed)
+    collect = partial(collect, tools=tools, share=learner.ranks.sharing)
+    # A resumed learner's weights are of another version than an engine's that has just started.
+    policy.engine.update_weights(agent.weights_source, learner.weights_version)
     for step in range(first_step, config.num_steps):
-        groups, metrics = collect_groups(
-            pool, policy, config, reward, step=step, run_seed=run_seed, tools=tools
-        )
+        groups, metrics = collect(step=step)
         critic, values = config.learner.critic, None
         if critic is None:
             samples, token_advantages = token_batch(agent, groups)
         else:
             samples, token_advantages, values, more = valued_batch(agent, learner, groups, critic)
             metrics |= more
-        if samples:
+        if learner.ranks.batch_size(len(samples)):
             metrics |= learner.improve(
                 samples,
                 token_advantages,
@@ -175,7 +180,7 @@ def reinforce(
                 ref_logprobs=_reference_logprobs(agent, config, reference, samples),
                 values=values,
             )
-            policy.engine.update_weights(None, learner.weights_version)
+            policy.engine.update_weights(agent.weights_source, learner.weights_version)
         on_step(step + 1, metrics)
 
 
@@ -188,16 +193,20 @@ def collect_groups(
     step: int,
     run_seed: int,
     tools: AnnotationTools | None = None,
+    share: tuple[int, int] = (0, 1),
 ) -> tuple[list[ScoredGroup], dict[str, float]]:
     """Groups with signal for one step, and metrics over everything that was collected for it.
 
-    `tools` are those of the annotations that the reward reads; None where it reads none.
+    `tools` are those of the annotations that the reward reads; None where it reads none. `share` is
+    (i, n): every n-th seed from the i-th on, where n processes collect a batch together.
     """
+    first, num_shares = share
+    wanted = len(range(first, config.groups_per_step, num_shares))
     kept: list[ScoredGroup] = []
     tried: list[ScoredGroup] = []
     num_failed, size = 0, config.group_size
     for seeds in _seed_rounds(config, step):
-        missing = seeds[: config.groups_per_step - len(kept)]
+        missing = seeds[first::num_shares][: wanted - len(kept)]
         specs = [EpisodeSpec(seed=s, sample_index=i) for s in missing for i in range(size)]
         episodes = collect_episodes(pool, policy, specs, sampling_seed=run_seed)
         annotate(episodes, annotations_needed(reward), tools or AnnotationTools())
@@ -206,7 +215,7 @@ def collect_groups(
         scored = [group for group in (score_group(g, config, reward) for g in groups) if group]
         tried += scored
         kept += [g for g in scored if config.learner.critic or has_signal(g.advantages)]
-        if len(kept) == config.groups_per_step:
+        if len(kept) == wanted:
             break
     return kept, _metrics(tried, kept, num_failed)
 
@@ -268,12 +277,17 @@ def valued_batch(
 
 
 def _reference_logprobs(
-    agent: Agent, config: GrpoConfig, reference: nn.Module | None, samples: list[Sample]
+    agent: Agent,
+    config: GrpoConfig,
+    reference: nn.Module | Reference | None,
+    samples: list[Sample],
 ) -> list[np.ndarray] | None:
     if not config.loss.kl_weight:
         return None
     if reference is None:
         raise ValueError(f"algorithm.loss.kl_weight is {config.loss.kl_weight} without a reference")
+    if isinstance(reference, Reference):
+        return reference.rescore(samples)
     return rescore(
         reference, samples, collate=agent.chat.collate, score=agent.score, config=config.learner
     )

@@ -46,7 +46,7 @@ class HeldOutConfig:
         annotations: what the reward's annotations are made with.
         evaluation: on which held-out worlds, and how many.
         budget_study: frame budgets to measure the cold start and the reinforced policy at.
-        world_study: other worlds to measure every row in.
+        world_study: other worlds to measure rows in.
         reward_study: rewards to compare as predictors of success, at the same two stages.
         rows: which policies to evaluate, of `ROWS`.
         constant_episodes: training worlds on which the best constant answers are found, at least 1.
@@ -71,6 +71,9 @@ class HeldOutConfig:
         unknown = [row for row in self.rows if row not in ROWS]
         if unknown:
             raise ValueError(f"rows has {unknown[0]!r}; legal: {', '.join(ROWS)}")
+        strange = [row for row in self.world_study.rows if row not in ROWS]
+        if strange:
+            raise ValueError(f"world_study.rows has {strange[0]!r}; legal: {', '.join(ROWS)}")
         parts = (self.evaluation, self.budget_study, self.world_study, self.reward_study)
         for part in (self.reward, *parts):
             part.check()
@@ -116,7 +119,7 @@ class HeldOut:
             return
         if row not in self._reporter.table:
             self._evaluate(row, make_policy)
-        if self._worlds is not None:
+        if self._worlds is not None and row in self._config.world_study.rows:
             self._worlds.measure(row, make_policy)
             self._reporter.show_worlds(self._worlds)
 

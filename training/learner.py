@@ -1,17 +1,16 @@
 """Optimizer steps on samples: imitation, policy improvement, re-scoring.
 
 The learner knows no chat format and no environment. How samples become model inputs (`collate`) and
-how a model scores tokens (`score`) are handed in. Splitting a step into micro-batches changes
-nothing but the memory it needs. Parameters should be float32: with the small learning rates of
-policy improvement, most updates of a bfloat16 weight round to nothing. Whether the module is in
-train or eval mode is left alone.
+how a model scores tokens (`score`) are handed in. Splitting a step into micro-batches, packing them
+and spreading them over ranks change nothing but the memory and time it needs. Parameters should be
+float32: with the small learning rates of policy improvement, most updates of a bfloat16 weight
+round to nothing. Whether the module is in train or eval mode is left alone.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,30 +24,39 @@ from training.batching import (
     TrainingRow,
     ValueTargets,
     average_steps,
-    pad_rows,
     policy_rows,
-    split_micro_batches,
 )
-from training.critic import Critic, critic_loss
+from training.critic import Critic
 from training.learner_config import LearnerConfig, learning_rate_at
-from training.losses import (
-    LossInputs,
-    LossOutputs,
-    PolicyLossConfig,
-    imitation_loss,
-    loss_denominator,
-    policy_loss,
+from training.losses import LossOutputs, PolicyLossConfig, loss_denominator
+from training.micro_losses import imitation_micro_loss, policy_micro_loss
+from training.optimizer_state import (
+    load_optimizer_tensors,
+    optimizer_tensors,
+    parameter_groups,
 )
-from training.optimizer_state import load_optimizer_tensors, optimizer_tensors
-from training.scoring import Collate, Score, read_tokens, rescore, score_samples
+from training.packing import cut_micro_batches
+from training.ranks import Round
+from training.reference import Reference
+from training.scoring import Collate, Reader, Score
+from training.trainee import copy_weights, lay_out, plain_weights
 
-MicroLoss = Callable[[Sequence[TrainingRow], float], LossOutputs]
+MicroLoss = Callable[[Sequence[TrainingRow], float, bool], LossOutputs]
 
 
 class Learner:
     """Owns the optimizer of one model and takes steps.
 
+    With `config.sharding` or `config.lora` it learns on a model of its own that begins as a copy of
+    the given one, and the given one gets the new weights, whole and merged, after every call of
+    `imitate` and `improve`: what generates, evaluates or saves with it needs to know of neither.
+
+    With `config.sharding` there is one learner per process. All make the same calls, on the same
+    samples (or each on its share of them, see `ShardingConfig.batches`), and get the same metrics.
+
     Attributes:
+        model: the module that learns.
+        ranks: the processes that learn together; one where there is no sharding.
         step: optimizer steps taken so far.
         critic: estimates values for PPO and learns beside the model; None without one. It is part
             of `state_dict`.
@@ -62,22 +70,47 @@ class Learner:
         score: Score,
         config: LearnerConfig,
         critic: Critic | None = None,
+        serve: bool = True,
     ) -> None:
+        """
+        Args:
+            model: what learns.
+            collate: samples -> model inputs.
+            score: model and inputs -> log-probabilities.
+            config: settings.
+            critic: learns beside the model.
+            serve: whether the given model is kept, to generate with the weights as they are
+                learned; where not, there is no second copy of them, and sharding takes it apart.
+
+        Raises:
+            ValueError: a setting is out of range or fits neither the model nor the processes.
+        """
         config.check()
-        self.model = model
+        self.served = model if serve else None
+        self.model, self.ranks, self.score = lay_out(model, score, config, own=serve)
         self.collate = collate
-        self.score = score
         self.config = config
         self.step = 0
         self.critic = critic
-        self._named = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        self._named = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         if not self._named:
             raise ValueError("the model has no parameter with requires_grad")
-        groups = _parameter_groups(list(self._named.values()), config.weight_decay)
+        groups = parameter_groups(list(self._named.values()), config.weight_decay)
         if critic is not None:
             self._named |= {f"critic.{name}": p for name, p in critic.named_parameters()}
             groups.append(critic.parameter_group())
         self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas)
+
+    @property
+    def reader(self) -> Reader:
+        """The model and how it reads samples."""
+        return Reader(
+            model=self.model,
+            collate=self.collate,
+            score=self.score,
+            config=self.config,
+            ranks=self.ranks,
+        )
 
     @property
     def weights_version(self) -> int:
@@ -106,8 +139,10 @@ class Learner:
             FloatingPointError: a loss or gradient is not finite; the step is not taken then.
         """
         rows = [TrainingRow(sample=sample) for sample in samples]
-        micro_loss = partial(self._imitation_loss, aggregation=aggregation)
-        return self._optimizer_step(rows, micro_loss, aggregation, constant)
+        micro_loss = partial(imitation_micro_loss, self.reader, aggregation=aggregation)
+        report = self._optimizer_step(self._share(rows), micro_loss, aggregation, constant)
+        self.serve_weights()
+        return report
 
     def improve(
         self,
@@ -143,14 +178,22 @@ class Learner:
         reports = []
         for _ in range(self.config.num_epochs):
             for indices in self._minibatches(len(rows)):
-                chosen = [rows[i] for i in indices]
-                num_values = sum(int(r.values.mask.sum()) for r in chosen if r.values is not None)
-                micro_loss = partial(self._policy_loss, settings=settings, num_values=num_values)
+                chosen = self._share([rows[i] for i in indices])
+                own_values = sum(int(r.values.mask.sum()) for r in chosen if r.values is not None)
+                num_values = int(self.ranks.total(own_values))
+                micro_loss = partial(
+                    policy_micro_loss,
+                    self.reader,
+                    critic=self.critic,
+                    settings=settings,
+                    num_values=num_values,
+                )
                 reports.append(
                     self._optimizer_step(
                         chosen, micro_loss, settings.aggregation, settings.constant
                     )
                 )
+        self.serve_weights()
         return average_steps(reports)
 
     def rescore(self, samples: Sequence[Sample]) -> list[np.ndarray]:
@@ -160,9 +203,7 @@ class Learner:
             One float32 (T,) array per sample, at the configured temperature, 0 outside its loss
             mask.
         """
-        return rescore(
-            self.model, samples, collate=self.collate, score=self.score, config=self.config
-        )
+        return self.reader.logprobs(samples)
 
     def values(self, samples: Sequence[Sample]) -> list[np.ndarray]:
         """The critic's values at the samples' loss tokens, as `rescore` gives log-probabilities.
@@ -173,24 +214,40 @@ class Learner:
         critic = self.critic
         if critic is None:
             raise ValueError("this learner has no critic; set learner.critic")
-        return read_tokens(
-            self.model,
-            samples,
-            lambda scores, mask: critic(scores.hidden, mask),
-            collate=self.collate,
-            score=self.score,
-            config=self.config,
-        )
+        return self.reader.read(samples, lambda scores, mask: critic(scores.hidden, mask))
+
+    def make_reference(self) -> Reference:
+        """The model as it is now, to measure the KL to: a frozen copy, spread over the ranks as the
+        model is. With LoRA, what was adapted, at no cost in memory.
+        """
+        return Reference.of(self.model, self.reader, self.served)
+
+    def weights(self) -> Iterator[tuple[str, Tensor]]:
+        """Name and value of every weight as the given model has them, whole and with LoRA's changes
+        added, one after the other: what an engine in another process wants. All ranks must go
+        through all of it.
+        """
+        return plain_weights(self.model, self.ranks.whole)
+
+    def learned_parameters(self) -> dict[str, nn.Parameter]:
+        """What the optimizer steps on, by name; a critic's parameters begin with "critic."."""
+        return dict(self._named)
+
+    def serve_weights(self) -> None:
+        """Give the model that was handed in the weights as they are now, where it has its own."""
+        if self.served is not None and self.served is not self.model:
+            copy_weights(self.weights(), self.served)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything beside the weights that the next step depends on.
 
         Returns:
-            `step`, and `tensors`: the optimizer's, named "<moment>/<parameter>", and the critic's,
-            named "critic/<parameter>". Not copies.
+            `step`, and `tensors`: the optimizer's, named "<moment>/<parameter>", the critic's,
+            named "critic/<parameter>", and LoRA's, named "lora/<parameter>". Not copies; with
+            sharding, each rank's own parts.
         """
         tensors = optimizer_tensors(self.optimizer, self._named)
-        return {"step": self.step, "tensors": tensors | self._critic_tensors()}
+        return {"step": self.step, "tensors": tensors | self._other_tensors()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` returned; the tensors are copied.
@@ -198,16 +255,27 @@ class Learner:
         Raises:
             CheckpointMismatch: the tensors belong to other parameters. Nothing is changed then.
         """
-        tensors, critic = state["tensors"], self._critic_tensors()
-        load_optimizer_tensors(self.optimizer, self._named, tensors, others=critic)
-        for name, own in critic.items():
+        tensors, others = state["tensors"], self._other_tensors()
+        load_optimizer_tensors(self.optimizer, self._named, tensors, others=others)
+        for name, own in others.items():
             own.copy_(tensors[name])
         self.step = int(state["step"])
 
-    def _critic_tensors(self) -> dict[str, Tensor]:
-        if self.critic is None:
-            return {}
-        return {f"critic/{name}": p.detach() for name, p in self.critic.named_parameters()}
+    def _other_tensors(self) -> dict[str, Tensor]:
+        """What learns beside the weights of the given model."""
+        found = {} if self.critic is None else {"critic": dict(self.critic.named_parameters())}
+        if self.config.lora is not None:
+            learned = self._named.items()
+            found["lora"] = {name: p for name, p in learned if not name.startswith("critic.")}
+        return {
+            f"{kind}/{name}": p.detach()
+            for kind, named in found.items()
+            for name, p in named.items()
+        }
+
+    def _share(self, rows: Sequence[TrainingRow]) -> list[TrainingRow]:
+        """This rank's part of rows."""
+        return [rows[i] for i in self.ranks.share([len(r.sample.input_ids) for r in rows])]
 
     def _old_logprobs(
         self, samples: Sequence[Sample], settings: PolicyLossConfig
@@ -219,9 +287,9 @@ class Learner:
         return None if settings.importance_cap is None or steps == 1 else self.rescore(samples)
 
     def _minibatches(self, num_rows: int) -> list[list[int]]:
-        parts = self.config.num_minibatches
-        if num_rows < parts:
-            raise ValueError(f"num_minibatches = {parts} is not legal for {num_rows} samples")
+        parts, num_samples = self.config.num_minibatches, self.ranks.batch_size(num_rows)
+        if num_samples < parts:
+            raise ValueError(f"num_minibatches = {parts} is not legal for {num_samples} samples")
         rng = np.random.default_rng((self.config.shuffle_seed, self.step))
         return [sorted(part.tolist()) for part in np.array_split(rng.permutation(num_rows), parts)]
 
@@ -233,26 +301,35 @@ class Learner:
         constant: float | None,
     ) -> dict[str, float]:
         masks = [row.sample.loss_mask for row in rows]
-        denominator = loss_denominator(masks, aggregation, constant)
+        denominator = self.ranks.total(loss_denominator(masks, aggregation, constant))
         if denominator == 0:
-            raise ValueError(f"none of the {len(rows)} samples has a loss token")
-        micro_batches = split_micro_batches(
-            [len(mask) for mask in masks],
-            max_size=self.config.micro_batch_size,
-            max_tokens=self.config.micro_batch_tokens,
-        )
+            count = self.ranks.batch_size(len(rows))
+            raise ValueError(f"none of the {count} samples has a loss token")
+        filler = TrainingRow.filler([row.sample for row in rows])
+        rounds = self._rounds(rows, filler)
         self.optimizer.zero_grad(set_to_none=True)
         meter = Meter()
-        for indices in micro_batches:
-            outputs = micro_loss([rows[i] for i in indices], denominator)
-            outputs.loss.backward()
+        for batch in rounds:
+            chosen = [rows[i] for i in batch.indices] or [filler]
+            outputs = micro_loss(chosen, denominator, batch.run_vision)
+            if outputs.loss.requires_grad:  # not where only the vision tower learns, of no picture
+                outputs.loss.backward()
             meter.add(outputs)
-        sizes = {"num_tokens": meter.num_tokens, "num_micro_batches": len(micro_batches)}
+        meter = self.ranks.sum_meter(meter)
+        sizes = {"num_tokens": meter.num_tokens, "num_micro_batches": len(rounds)}
         report = {"loss": meter.loss, **meter.means(), **self._apply_gradients()}
         return report | {name: float(size) for name, size in sizes.items()}
 
+    def _rounds(self, rows: Sequence[TrainingRow], filler: TrainingRow) -> list[Round]:
+        micro_batches = cut_micro_batches([len(r.sample.input_ids) for r in rows], self.config)
+        return self.ranks.rounds(
+            micro_batches, lambda i: bool(rows[i].sample.images), filler.sample
+        )
+
     def _apply_gradients(self) -> dict[str, float]:
-        norm = float(nn.utils.clip_grad_norm_(self._named.values(), self.config.max_grad_norm))
+        if self.critic is not None:
+            self.ranks.sum_gradients(self.critic.parameters())
+        norm = self.ranks.clip_gradients(self._named.values(), self.config.max_grad_norm)
         if not math.isfinite(norm):
             self.optimizer.zero_grad(set_to_none=True)
             raise FloatingPointError(f"optimizer step {self.step}: the gradient norm is {norm}")
@@ -263,52 +340,3 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
         return {"grad_norm": norm, "learning_rate": learning_rate}
-
-    def _imitation_loss(
-        self, rows: Sequence[TrainingRow], denominator: float, *, aggregation: str
-    ) -> LossOutputs:
-        samples = [row.sample for row in rows]
-        scores, mask = score_samples(self.model, samples, self.collate, self.score, 1.0)
-        return imitation_loss(
-            scores.trainer_logprobs, mask, aggregation=aggregation, denominator=denominator
-        )
-
-    def _policy_loss(
-        self,
-        rows: Sequence[TrainingRow],
-        denominator: float,
-        *,
-        settings: PolicyLossConfig,
-        num_values: int = 0,
-    ) -> LossOutputs:
-        samples = [row.sample for row in rows]
-        scores, mask = score_samples(
-            self.model, samples, self.collate, self.score, self.config.temperature
-        )
-        trainer = scores.trainer_logprobs
-        stack = partial(pad_rows, length=mask.shape[1], dtype=trainer.dtype, device=trainer.device)
-        refs = [row.ref_logprobs for row in rows if row.ref_logprobs is not None]
-        old = [row.old_logprobs for row in rows if row.old_logprobs is not None]
-        before = trainer.detach() if settings.importance_cap is not None else None
-        inputs = LossInputs(
-            trainer_logprobs=trainer,
-            rollout_logprobs=stack([row.sample.rollout_logprobs for row in rows]),
-            ref_logprobs=stack(refs) if refs else None,
-            advantages=stack([row.advantages for row in rows]),
-            loss_mask=mask,
-            old_logprobs=stack(old) if old else before,
-            entropies=scores.entropies,
-        )
-        outputs = policy_loss(inputs, settings, denominator=denominator)
-        if self.critic is None or not num_values:
-            return outputs
-        more = critic_loss(self.critic(scores.hidden, mask), rows, self.critic.config, num_values)
-        return replace(outputs, loss=outputs.loss + more.loss, parts=more.parts)
-
-
-def _parameter_groups(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
-    """Matrices decay, vectors (norms, biases) do not."""
-    matrices = [p for p in parameters if p.ndim >= 2]
-    vectors = [p for p in parameters if p.ndim < 2]
-    groups = ((matrices, weight_decay), (vectors, 0.0))
-    return [{"params": params, "weight_decay": decay} for params, decay in groups if params]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from training.critic_config import CriticConfig
+from training.lora_config import LoraSettings
 from training.losses import check_range
+from training.sharding_config import ShardingConfig
 
 SCHEDULES = ("constant", "cosine", "linear")
 
@@ -23,6 +25,8 @@ class LearnerConfig:
         micro_batch_size: most samples per forward pass, >= 1; None for no limit.
         micro_batch_tokens: most tokens per forward pass, padding included, >= 1; None for no limit.
             A sample longer than that goes alone.
+        packing: put the samples of a micro-batch into one row without padding instead of rows of
+            one length. Losses and gradients are the same.
         warmup_steps: optimizer steps of linear warm-up, >= 0.
         schedule: "constant", or "cosine" or "linear" down to 0 at `total_steps`.
         total_steps: optimizer steps of the whole run; needed unless the schedule is constant.
@@ -32,6 +36,11 @@ class LearnerConfig:
         temperature: at which the rollouts were sampled, > 0 (1 for rollouts at temperature 0, whose
             log-probabilities are those at temperature 1).
         critic: of PPO; None for none.
+        freeze: what does not learn: "vision_tower", "connector", "language_model", or patterns of
+            parameter names with * for anything.
+        lora: learn low-rank changes of the language model's matrices, and nothing else; None
+            learns the weights themselves.
+        sharding: spread the model over processes; None keeps it whole in this one.
     """
 
     learning_rate: float = 1e-5
@@ -40,6 +49,7 @@ class LearnerConfig:
     max_grad_norm: float = 1.0
     micro_batch_size: int | None = None
     micro_batch_tokens: int | None = 8192
+    packing: bool = False
     warmup_steps: int = 0
     schedule: str = "constant"
     total_steps: int | None = None
@@ -48,6 +58,9 @@ class LearnerConfig:
     shuffle_seed: int = 0
     temperature: float = 1.0
     critic: CriticConfig | None = None
+    freeze: list[str] = field(default_factory=list)
+    lora: LoraSettings | None = None
+    sharding: ShardingConfig | None = None
 
     def check(self, prefix: str = "") -> None:
         """Raise ValueError naming the first setting that is out of range, `prefix` before it."""
@@ -64,8 +77,10 @@ class LearnerConfig:
                 check_range(prefix + name, value, low=1)
         check_range(f"{prefix}warmup_steps", self.warmup_steps, low=0)
         check_range(f"{prefix}shuffle_seed", self.shuffle_seed, low=0)
-        if self.critic is not None:
-            self.critic.check(f"{prefix}critic.")
+        for name in ("critic", "lora", "sharding"):
+            part = getattr(self, name)
+            if part is not None:
+                part.check(f"{prefix}{name}.")
         if self.schedule not in SCHEDULES:
             raise ValueError(
                 f"{prefix}schedule = {self.schedule!r} is not legal; legal: {SCHEDULES}"

@@ -1,8 +1,9 @@
-"""What AdamW remembers of each parameter, under the parameter's name."""
+"""What AdamW is told of each parameter, and remembers of it under the parameter's name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,14 @@ from torch import Tensor, nn
 from training.checkpoint import check_tensors_match
 
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+
+
+def parameter_groups(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
+    """Groups for AdamW: matrices decay, vectors (norms, biases) do not."""
+    matrices = [p for p in parameters if p.ndim >= 2]
+    vectors = [p for p in parameters if p.ndim < 2]
+    groups = ((matrices, weight_decay), (vectors, 0.0))
+    return [{"params": params, "weight_decay": decay} for params, decay in groups if params]
 
 
 def optimizer_tensors(

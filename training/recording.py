@@ -17,8 +17,8 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from training.belief_chart import draw_entropy, draw_small_bars, on_its_way
 from training.drawing import BAD, GOOD, MUTED, Canvas
-from training.episode import Episode
-from training.film_hand import is_robots, read_hand
+from training.episode import Episode, is_robots
+from training.film_hand import read_hand
 from training.film_layout import draw_message, draw_view
 from training.film_motion import Motion, motion_views
 from training.film_view import (

@@ -21,6 +21,12 @@ NOTICES = {
 }
 
 METRIC_HELP = {
+    "success": "share of episodes in which the task was done",
+    "region_iou": "overlap of the predicted with the right box, 0 to 1",
+    "trajectory_frechet": "nearness of the predicted to the right path, 0 to 1",
+    "trajectory_end": "nearness of the predicted to the right end of the path, 0 to 1",
+    "vla_r1_format": "share of replies in the published form",
+    "execution_reached": "share of episodes in which the arm came to every point it was sent to",
     "acc_fa": "share of episodes whose final answer is right",
     "igr": "share of decisions that gain information",
     "acc_isj": "share of episodes whose first view is judged rightly as enough or not",
@@ -164,15 +170,18 @@ def _headlines(data: ReportData) -> str:
 
 
 def _evaluation_tiles(rows: Mapping[str, Mapping[str, Cell]]) -> list[tuple[str, str]]:
-    trained = rows.get("grpo", {}).get("acc_fa")
+    row = rows.get("grpo", {})
+    metric = "success" if "success" in row else "acc_fa"
+    trained = row.get(metric)
     if trained is None:
         return []
-    tiles = [(f"{mean_of(trained):.2f}", "final answers right after GRPO")]
-    for row in ("cold_start", "random"):
-        other = rows.get(row, {}).get("acc_fa")
+    what = "tasks done" if metric == "success" else "final answers right"
+    tiles = [(f"{mean_of(trained):.2f}", f"{what} after GRPO")]
+    for name in ("cold_start", "random"):
+        other = rows.get(name, {}).get(metric)
         if other is not None:
             gain = mean_of(trained) - mean_of(other)
-            tiles.append((f"{gain:+.2f}", f"gained over {row.replace('_', ' ')}"))
+            tiles.append((f"{gain:+.2f}", f"gained over {name.replace('_', ' ')}"))
     return tiles
 
 

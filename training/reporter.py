@@ -8,7 +8,7 @@ from pathlib import Path
 
 from training.avr_metrics import Row
 from training.budget_study import BudgetStudy
-from training.episode import Episode, load_episode
+from training.episode import Episode, is_robots, load_episode
 from training.frame_curve_chart import draw_frame_curve
 from training.recording import episode_mp4
 from training.report import Chart, Film, ReportData, write_report
@@ -142,10 +142,14 @@ def _load_row(path: Path) -> dict[int, Episode]:
 
 
 def _film(episode: Episode, name: str) -> Film:
-    verdict = "right" if episode.success else "wrong"
+    replied = f"{len(episode.turns)} replies"
+    if is_robots(episode):
+        verdict = "task done" if episode.success else "task not done"
+    else:
+        verdict = f"final answer {'right' if episode.success else 'wrong'}"
     return Film(
         title=f"World {episode.seed}, {name} reinforcement",
-        caption=f"{len(episode.turns)} replies, final answer {verdict}.",
+        caption=f"{replied}, {verdict}.",
         mp4_bytes=episode_mp4(episode, title=f"{name} reinforcement"),
         group=f"World {episode.seed}",
     )
@@ -153,13 +157,13 @@ def _film(episode: Episode, name: str) -> Film:
 
 INTRO = (
     "A small vision-language model, built on this machine, first imitates a scripted demonstrator, "
-    "and then learns by reinforcement where to look before it answers. All figures are on worlds "
-    "that no training step has met."
+    "and then learns by reinforcement what its rewards ask for. All figures are on worlds that no "
+    "training step has met."
 )
 NOTES = (
-    "acc_fa: right final answers. acc_isj: first replies that judged rightly whether the first "
-    "view suffices. igr: decisions about looking that gained information. The metrics are those "
-    "of CLEVR-AVR (arXiv 2510.21111).",
+    "success: tasks done. acc_fa: right final answers. acc_isj: first replies that judged rightly "
+    "whether the first view suffices. igr: decisions about looking that gained "
+    "information. The last three are those of CLEVR-AVR (arXiv 2510.21111).",
     "random chooses among all options; constant gives the best answer per question type without "
     "looking; blind is the policy after reinforcement with every picture black; sft_continued is "
     "the cold start trained on by imitation for as long as reinforcement took.",

@@ -6,7 +6,9 @@ contracts stand here.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,8 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from policies.interface import Sample
-from training.batching import pad_rows, split_micro_batches
+from training.batching import TrainingRow, pad_rows
 from training.learner_config import LearnerConfig
+from training.packing import cut_micro_batches
+from training.ranks import Ranks
 
 Collate = Callable[[Sequence[Sample]], Any]
 """Samples -> model inputs with `input_ids` (B, T), right padded, and `to(device)`."""
@@ -66,58 +70,95 @@ def rescore(
     Returns:
         One float32 (T,) array per sample, in order, 0 outside its loss mask.
     """
-    return read_tokens(model, samples, _logprobs, collate=collate, score=score, config=config)
+    return Reader(model=model, collate=collate, score=score, config=config).logprobs(samples)
 
 
-@torch.no_grad()
-def read_tokens(
-    model: nn.Module,
-    samples: Sequence[Sample],
-    read: Callable[[TokenScores, Tensor], Tensor],
-    *,
-    collate: Collate,
-    score: Score,
-    config: LearnerConfig,
-) -> list[np.ndarray]:
-    """A number for every loss token, in micro-batches and without gradient.
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """A model and how it reads samples.
 
-    Args:
-        read: (scores, loss mask (B, T)) -> (B, T).
-        model, samples, collate, score, config: as for `rescore`.
-
-    Returns:
-        As `rescore`.
+    Attributes:
+        model: what `score` accepts.
+        collate, score: as for `Learner`.
+        config: its micro-batch limits, its packing and its temperature are used.
+        ranks: that read together, each its share.
     """
-    lengths = [len(sample.input_ids) for sample in samples]
-    results = [np.zeros(length, dtype=np.float32) for length in lengths]
-    for indices in split_micro_batches(
-        lengths, max_size=config.micro_batch_size, max_tokens=config.micro_batch_tokens
-    ):
-        batch = [samples[i] for i in indices]
-        scores, loss_mask = score_samples(model, batch, collate, score, config.temperature)
-        rows = read(scores, loss_mask).float().cpu().numpy()
-        for i, row in zip(indices, rows, strict=True):
-            mask = samples[i].loss_mask
-            results[i][mask] = row[: lengths[i]][mask]
-    return results
+
+    model: nn.Module
+    collate: Collate
+    score: Score
+    config: LearnerConfig
+    ranks: Ranks = dataclasses.field(default_factory=Ranks)
+
+    def scores(
+        self, samples: Sequence[Sample], *, temperature: float, run_vision: bool = False
+    ) -> tuple[TokenScores, Tensor]:
+        """The scores of a batch and its loss mask, bool (B, T), on the model's device.
+
+        Args:
+            samples: at least one.
+            temperature: divides the logits.
+            run_vision: run the vision tower even where the samples have no picture.
+
+        Raises:
+            ValueError: a loss mask covers a first token, which nothing precedes.
+        """
+        if any(sample.loss_mask[0] for sample in samples):
+            raise ValueError(
+                "loss_mask covers the first token of a sample, which has no probability"
+            )
+        device = self.ranks.device or next(self.model.parameters()).device
+        inputs = self.collate(samples).to(device)
+        if self.config.packing or run_vision:
+            inputs = _marked(inputs, packed=self.config.packing, run_vision=run_vision)
+        masks = [sample.loss_mask for sample in samples]
+        mask = pad_rows(masks, length=inputs.input_ids.shape[1], dtype=torch.bool, device=device)
+        return self.score(self.model, inputs, temperature=temperature, select=mask), mask
+
+    def logprobs(self, samples: Sequence[Sample]) -> list[np.ndarray]:
+        """See `rescore`."""
+        return self.read(samples, lambda scores, mask: scores.trainer_logprobs)
+
+    @torch.no_grad()
+    def read(
+        self, samples: Sequence[Sample], read: Callable[[TokenScores, Tensor], Tensor]
+    ) -> list[np.ndarray]:
+        """A number for every loss token, in micro-batches and without gradient.
+
+        Args:
+            samples: any number.
+            read: (scores, loss mask (B, T)) -> (B, T).
+
+        Returns:
+            As `rescore`.
+        """
+        lengths = [len(sample.input_ids) for sample in samples]
+        results = [np.zeros(length, dtype=np.float32) for length in lengths]
+        mine = self.ranks.share(lengths)
+        filler = TrainingRow.filler(samples).sample
+        cut = cut_micro_batches([lengths[i] for i in mine], self.config)
+        batches = [[mine[i] for i in batch] for batch in cut]
+        for batch in self.ranks.rounds(batches, lambda i: bool(samples[i].images), filler):
+            chosen = [samples[i] for i in batch.indices] or [filler]
+            scores, loss_mask = self.scores(
+                chosen, temperature=self.config.temperature, run_vision=batch.run_vision
+            )
+            rows = read(scores, loss_mask).float().cpu().numpy()
+            for i, row in zip(batch.indices, rows, strict=False):
+                mask = samples[i].loss_mask
+                results[i][mask] = row[: lengths[i]][mask]
+        return self.ranks.gather(results)
 
 
-def _logprobs(scores: TokenScores, loss_mask: Tensor) -> Tensor:
-    return scores.trainer_logprobs
-
-
-def score_samples(
-    model: nn.Module, samples: Sequence[Sample], collate: Collate, score: Score, temperature: float
-) -> tuple[TokenScores, Tensor]:
-    """The scores of a batch and its loss mask, bool (B, T), on the model's device.
+def _marked(inputs: Any, **marks: bool) -> Any:
+    """Model inputs that say how they are to be read.
 
     Raises:
-        ValueError: a loss mask covers a first token, which nothing precedes.
+        ValueError: they cannot.
     """
-    if any(sample.loss_mask[0] for sample in samples):
-        raise ValueError("loss_mask covers the first token of a sample, which has no probability")
-    device = next(model.parameters()).device
-    inputs = collate(samples).to(device)
-    masks = [sample.loss_mask for sample in samples]
-    mask = pad_rows(masks, length=inputs.input_ids.shape[1], dtype=torch.bool, device=device)
-    return score(model, inputs, temperature=temperature, select=mask), mask
+    if not hasattr(inputs, "packed"):
+        raise ValueError(
+            f"learner.packing = true is not legal for {type(inputs).__name__}, which cannot be "
+            "packed; legal: false"
+        )
+    return dataclasses.replace(inputs, **marks)

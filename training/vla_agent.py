@@ -13,7 +13,6 @@ import numpy as np
 from safetensors.torch import load_model, save_model
 
 from policies.engines.scoring import score
-from policies.engines.transformers import TransformersEngine
 from policies.interface import Engine, Sample
 from policies.tiny import TinyConfig, load_tiny, make_tiny_model, make_tokenizer
 from policies.vla.codec import ActionCodec, codec_from_json, fit_codec
@@ -91,6 +90,11 @@ class VlaAgent(Agent):
     def _engine(self) -> Engine:
         config = self.engine_config
         if self.chat.codec.continuous:
+            if not config.shares_weights:
+                raise ValueError(
+                    f"engine.backend is {config.backend!r}, which knows no head for numbers (vla."
+                    "codec=gaussian): set engine.backend=transformers, or another codec"
+                )
             return GaussianEngine(
                 self.model,
                 self.chat.action_ids,
@@ -98,9 +102,7 @@ class VlaAgent(Agent):
                 max_batch_size=config.max_batch_size,
                 deterministic=config.deterministic,
             )
-        return TransformersEngine(
-            self.model, max_batch_size=config.max_batch_size, deterministic=config.deterministic
-        )
+        return self.make_engine()
 
 
 def make_vla_agent(

@@ -28,10 +28,12 @@ class WorldStudyConfig:
     Attributes:
         worlds: name -> the settings of `env.config` that are different there; empty for no study.
         num_episodes: held-out episodes per world, at least 2.
+        rows: whose policies are measured there.
     """
 
     worlds: dict[str, dict[str, Any]] = field(default_factory=dict)
     num_episodes: int = 200
+    rows: list[str] = field(default_factory=lambda: ["cold_start", "grpo", "expert"])
 
     def check(self) -> None:
         """Raise `ValueError` naming the first field that is out of range."""

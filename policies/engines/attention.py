@@ -1,8 +1,13 @@
-"""Attention for a model with fewer key than query heads that copies no keys and values.
+"""Attention for a model with fewer key than query heads that copies no keys and values, and for
+several samples in one row.
 
 The transformers library repeats keys and values for every query head as soon as there is a mask,
 and a decoding step with a batch of ragged rows always has one. That copy costs several times the
 step itself.
+
+Samples in one row must not see each other. A mask of the whole row would cost memory and time with
+the square of its length, so each sample attends by itself, causally and without a mask: exactly the
+sums that it would be without the others.
 """
 
 from __future__ import annotations
@@ -43,6 +48,35 @@ def check_causal_without_mask(model: PreTrainedModel) -> None:
         )
 
 
+def packed_arguments(model: PreTrainedModel, lengths: torch.Tensor) -> dict[str, Any]:
+    """What text layers are told so that the samples in a row do not see each other.
+
+    Args:
+        model: lets its text layers attend by `grouped_attention` where they used SDPA.
+        lengths: int64 (B,), tokens of the samples in the row's order.
+
+    Raises:
+        ValueError: where the text layers have no attention that can tell samples apart.
+    """
+    name = model.config.get_text_config()._attn_implementation
+    if name in ("sdpa", NAME):
+        use_grouped_attention(model)
+        return {"sample_lengths": lengths.tolist()}
+    if not name.startswith("flash_attention"):
+        raise ValueError(
+            f"attn_implementation={name!r} of the text model cannot tell the samples of a row "
+            "apart; legal with learner.packing: 'sdpa' or 'flash_attention_2'"
+        )
+    bounds = torch.nn.functional.pad(lengths.cumsum(0), (1, 0)).to(torch.int32)
+    longest = int(lengths.max())
+    return {
+        "cu_seq_lens_q": bounds,
+        "cu_seq_lens_k": bounds,
+        "max_length_q": longest,
+        "max_length_k": longest,
+    }
+
+
 def grouped_attention(
     module: torch.nn.Module,
     query: torch.Tensor,
@@ -58,11 +92,17 @@ def grouped_attention(
         query: (B, num_heads, Q, D).
         key, value: (B, num_key_value_heads, K, D).
         attention_mask: boolean or additive, (B, 1, Q, K); None for causal attention.
-        kwargs: `scaling`, and what the library's own function takes.
+        kwargs: `scaling`, and what the library's own function takes; and perhaps `sample_lengths`,
+            a list: B is 1, and the row holds samples of these lengths, none of which sees another.
 
     Returns:
         (B, Q, num_heads, D), and None for the weights.
     """
+    lengths = kwargs.pop("sample_lengths", None)
+    if lengths is not None:
+        parts = zip(*(x.split(lengths, dim=2) for x in (query, key, value)), strict=True)
+        outputs = [sdpa_attention_forward(module, *part, None, **kwargs)[0] for part in parts]
+        return torch.cat(outputs, dim=1), None
     if attention_mask is None or (query.shape[2] > 1 and query.is_cuda):
         return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
     batch, num_heads, length, width = query.shape

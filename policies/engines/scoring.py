@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from transformers import Qwen2_5_VLForConditionalGeneration
 
-from policies.engines.attention import check_causal_without_mask
+from policies.engines.attention import check_causal_without_mask, packed_arguments
 from policies.engines.sampling import affordable
 from policies.inputs import ModelInputs
 from policies.interface import TokenBudget
@@ -30,9 +30,7 @@ class TokenScores:
     hidden: torch.Tensor
 
 
-def embed(
-    model: Qwen2_5_VLForConditionalGeneration, inputs: ModelInputs, *, separately: bool = False
-) -> torch.Tensor:
+def embed(model: Any, inputs: ModelInputs, *, separately: bool = False) -> torch.Tensor:
     """Token embeddings with the picture features in their places, (B, T, hidden).
 
     Args:
@@ -43,49 +41,115 @@ def embed(
 
     Raises:
         ValueError: where the vision tower gives another number of features than there are
-            placeholders.
+            placeholders, or gives features for several layers (see `language_inputs`).
+    """
+    arguments = language_inputs(model, inputs, separately=separately)
+    if len(arguments) > 1:
+        raise ValueError(
+            "this model wants picture features in several layers; embeddings lack them"
+        )
+    return arguments["inputs_embeds"]
+
+
+def language_inputs(model: Any, inputs: ModelInputs, *, separately: bool = False) -> dict[str, Any]:
+    """What the language model reads of tokens and pictures: `inputs_embeds`, and for a model that
+    sees in several layers (Qwen3-VL) the features of each. Arguments and errors as in `embed`.
     """
     embeddings = model.get_input_embeddings()(inputs.input_ids)
-    if not len(inputs.image_grid_thw):
-        return embeddings
     grids, pixels = inputs.image_grid_thw, inputs.pixel_values
+    if not len(grids):
+        return {"inputs_embeds": _after_blank(model, inputs, embeddings)}
     if separately:
         parts = zip(pixels.split(grids.prod(dim=-1).tolist()), grids[:, None], strict=True)
-        features = torch.cat([picture_features(model, *part) for part in parts])
+        levels = zip(*(_levels(model, *part) for part in parts), strict=True)
+        features, *deeper = [torch.cat(level) for level in levels]
     else:
-        features = picture_features(model, pixels, grids)
+        features, *deeper = _levels(model, pixels, grids)
     if len(features) != len(inputs.feature_index):
         raise ValueError(
             f"{len(features)} picture features for {len(inputs.feature_index)} placeholders"
         )
     flat = embeddings.flatten(0, 1)
-    return flat.index_copy(0, inputs.feature_index, features.to(flat.dtype)).view_as(embeddings)
+    flat = flat.index_copy(0, inputs.feature_index, features.to(flat.dtype))
+    arguments: dict[str, Any] = {"inputs_embeds": flat.view_as(embeddings)}
+    if deeper:
+        seen = torch.zeros_like(inputs.input_ids, dtype=torch.bool)
+        seen.view(-1)[inputs.feature_index] = True
+        arguments |= {"visual_pos_masks": seen, "deepstack_visual_embeds": deeper}
+    return arguments
 
 
-def picture_features(
-    model: Qwen2_5_VLForConditionalGeneration, pixel_values: torch.Tensor, grids: torch.Tensor
-) -> torch.Tensor:
-    """The vision tower's output for the language model, (num_features, hidden)."""
+def _levels(model: Any, pixel_values: torch.Tensor, grids: torch.Tensor) -> list[torch.Tensor]:
+    """What the vision tower has to say, each (num_features, hidden): its output, and for a model
+    that sees in several layers the features for the first of them.
+    """
     visual = model.model.visual
-    return visual(pixel_values.to(visual.dtype), grid_thw=grids).pooler_output
+    outputs = visual(pixel_values.to(visual.dtype), grid_thw=grids)
+    return [outputs.pooler_output, *(getattr(outputs, "deepstack_features", None) or ())]
 
 
-def encode(model: Qwen2_5_VLForConditionalGeneration, inputs: ModelInputs) -> torch.Tensor:
+def _after_blank(model: Any, inputs: ModelInputs, embeddings: torch.Tensor) -> torch.Tensor:
+    """The embeddings as they are, but behind a run of the vision tower if the inputs ask for one.
+
+    A blank picture is looked at and added with weight 0: the tower's weights get a gradient of 0.
+    """
+    if not inputs.run_vision:
+        return embeddings
+    side = model.config.vision_config.spatial_merge_size
+    pixels = inputs.pixel_values.new_zeros(side * side, inputs.pixel_values.shape[1])
+    grid = inputs.image_grid_thw.new_tensor([[1, side, side]])
+    total = torch.stack([level.sum() for level in _levels(model, pixels, grid)]).sum()
+    return embeddings + 0.0 * total.to(embeddings.dtype)
+
+
+def encode(model: Any, inputs: ModelInputs) -> torch.Tensor:
     """Hidden states of the last layer, (B, T, hidden). Those of padding are meaningless."""
+    if not inputs.packed:
+        return _run_layers(model, inputs)
+    mask = inputs.attention_mask.flatten()
+    states = _run_packed(model, inputs)
+    padded = states.new_zeros(len(mask), states.shape[-1])
+    return padded.index_copy(0, mask.nonzero()[:, 0], states).view(*inputs.input_ids.shape, -1)
+
+
+def states_before(model: Any, inputs: ModelInputs, targets: torch.Tensor) -> torch.Tensor:
+    """The states that tokens are predicted from, (N, hidden), row by row.
+
+    Args:
+        model: any Qwen-VL.
+        inputs: a right-padded batch.
+        targets: bool (B, T-1), where entry t stands for token t + 1.
+    """
+    if not inputs.packed:
+        return _run_layers(model, inputs)[:, :-1][targets]
+    return _run_packed(model, inputs)[inputs.packed_places()[:, :-1][targets]]
+
+
+def _run_packed(model: Any, inputs: ModelInputs) -> torch.Tensor:
+    """Hidden states of all tokens but padding, (N, hidden), row by row."""
+    lengths = inputs.attention_mask.sum(dim=1)
+    return _run_layers(model, inputs.in_one_row(), **packed_arguments(model, lengths))[0]
+
+
+def _run_layers(model: Any, inputs: ModelInputs, **attention: Any) -> torch.Tensor:
     check_causal_without_mask(model)
+    arguments = language_inputs(model, inputs)
     # Padding is on the right, so the causal mask alone keeps it out of every real token's sight,
-    # and the fast kernels for causal attention without a mask apply.
+    # and the fast kernels for causal attention without a mask apply. Qwen3-VL makes no mask where
+    # none is asked for; Qwen2.5-VL takes ours.
+    takes_masks = not hasattr(model.model.visual, "deepstack_merger_list")
     outputs = model.model.language_model(
-        inputs_embeds=embed(model, inputs),
+        **arguments,
         position_ids=inputs.position_ids,
-        attention_mask={"full_attention": None},
+        attention_mask={"full_attention": None} if takes_masks else None,
         use_cache=False,
+        **attention,
     )
     return outputs.last_hidden_state
 
 
 def score(
-    model: Qwen2_5_VLForConditionalGeneration,
+    model: Any,
     inputs: ModelInputs,
     *,
     temperature: float = 1.0,
@@ -95,7 +159,7 @@ def score(
     """Score every token given those before it.
 
     Args:
-        model: any Qwen2.5-VL.
+        model: any Qwen2.5-VL or Qwen3-VL.
         inputs: a right-padded batch.
         temperature: divides the logits, as in sampling; above 0.
         select: bool (B, T), the tokens to score (a loss mask, say); None scores all but padding.
@@ -110,7 +174,7 @@ def score(
         raise ValueError(f"temperature={temperature} must be above 0")
     select = inputs.attention_mask if select is None else select & inputs.attention_mask
     targets = select[:, 1:]
-    hidden = encode(model, inputs)[:, :-1][targets]
+    hidden = states_before(model, inputs, targets)
     logits = model.lm_head(hidden).float() / temperature
     if budget is not None:
         ruled_out = ~_affordable_at(targets, inputs.input_ids[:, 1:], budget)

@@ -72,11 +72,6 @@ class ActionInputs(ModelInputs):
 
     actions: torch.Tensor
 
-    def to(self, device: torch.device | str) -> ActionInputs:
-        """The same batch on another device."""
-        names = [field.name for field in dataclasses.fields(self)]
-        return ActionInputs(**{name: getattr(self, name).to(device) for name in names})
-
 
 class ActionChat(ChatFormat):
     """A chat whose replies are action tokens alone, with no token that ends them, and whose

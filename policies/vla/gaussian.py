@@ -23,6 +23,10 @@ from policies.noise import make_generator
 from policies.vla.format import ActionInputs
 from policies.vla.ranges import Ranges
 
+STD_GAIN = 10.0
+"""An optimizer such as Adam moves every parameter by about its learning rate. The logarithm of a
+standard deviation has further to go than a weight, so its parameter counts for ten.
+"""
 HEAD = "action_head"
 """The name under which a model has its head."""
 
@@ -31,8 +35,8 @@ class GaussianHead(nn.Module):
     """Hidden state -> a Gaussian over one action, independent per dimension.
 
     It works in units of half a dimension's range and speaks in the action's own. The standard
-    deviation is learned but does not depend on the state: min_std + exp(a), in units of half a
-    range. Dimensions that never varied keep their one value and have no density.
+    deviation is learned but does not depend on the state: min_std + exp(STD_GAIN * a), in units of
+    half a range. Dimensions that never varied keep their one value and have no density.
     """
 
     center: Tensor
@@ -54,7 +58,9 @@ class GaussianHead(nn.Module):
         self.mean = nn.Linear(width, num_dims)
         nn.init.zeros_(self.mean.weight)
         nn.init.zeros_(self.mean.bias)
-        self.raw_std = nn.Parameter(torch.full((num_dims,), math.log(init_std - min_std)))
+        self.raw_std = nn.Parameter(
+            torch.full((num_dims,), math.log(init_std - min_std) / STD_GAIN)
+        )
         self.min_std = min_std
         low, high = torch.from_numpy(ranges.low), torch.from_numpy(ranges.high)
         self.register_buffer("center", ((low + high) / 2).float(), persistent=False)
@@ -67,7 +73,7 @@ class GaussianHead(nn.Module):
         """
         spread = self.scale * self.free
         mean = self.center + spread * self.mean(hidden.to(self.mean.weight.dtype)).float()
-        return mean, spread * (self.min_std + self.raw_std.exp())
+        return mean, spread * self._std()
 
     def log_density(self, hidden: Tensor, actions: Tensor, *, temperature: float = 1.0) -> Tensor:
         """Of actions (..., D) given hidden states (..., width), in nats: (...)."""
@@ -78,8 +84,12 @@ class GaussianHead(nn.Module):
 
     def entropy(self, *, temperature: float = 1.0) -> Tensor:
         """In nats, of the density of one action."""
-        spread = (self.scale * (self.min_std + self.raw_std.exp()))[self.free] * temperature
+        spread = (self.scale * self._std())[self.free] * temperature
         return (spread.log() + 0.5 * math.log(2 * math.pi * math.e)).sum()
+
+    def _std(self) -> Tensor:
+        """Standard deviations (D,) in units of half a range."""
+        return self.min_std + (STD_GAIN * self.raw_std).exp()
 
 
 def score_gaussian(

@@ -88,6 +88,8 @@ class ManipulationConfig:
         brief: for text control, whether the expert says no more than what is where, always in the
             same words, and writes all numbers with two decimals: what small models learn to see
             from.
+        execute: for text control, whether what a reply predicts is carried out. Where it is not, a
+            reply moves nothing and solves nothing, which is all that rewards of predictions need.
         show_format: for text control, whether the first text says how to reply, with an example.
         cameras: what is shown, any of "front" and "wrist", at least one.
         height, width: of each picture [px], at least 16.
@@ -114,6 +116,7 @@ class ManipulationConfig:
     prediction: str = "trajectory"
     path_points: int = 8
     brief: bool = False
+    execute: bool = True
     show_format: bool = True
     cameras: list[str] = field(default_factory=lambda: ["front"])
     height: int = 128

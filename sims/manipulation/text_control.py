@@ -77,7 +77,7 @@ class TextControl:
         look: Callable[[], Situation],
         asked: Callable[[], str],
     ) -> None:
-        self._look, self._asked = look, asked
+        self._look, self._asked, self._execute = look, asked, config.execute
         self._arm = WaypointControl(replace(config, control="waypoint", chunk_length=1), physics)
         self._physics = physics
         self.space: Space[Any] = ReplySpace(MAX_REPLY_CHARS)
@@ -111,6 +111,8 @@ class TextControl:
             yield
             return
         self.counts.clipped += order.num_clipped > 0
+        if not self._execute:
+            return
         now = self._look()
         plan = plan_waypoints(order.kind, order.value, now.sight, now.handling)
         executed: dict[str, Any] = {"start": self._hand(), "end": self._hand(), "reached": True}

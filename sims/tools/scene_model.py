@@ -16,10 +16,10 @@ from sims.tools.things import COLORS, KINDS, Item, Part
 
 MAX_GEOMS = 260
 """Most geoms that a scene may have; the renderer is made for as many."""
-PLATE = 0.003
+PLATE = 0.001
 """Half the thickness of a label [m]."""
-_DOWN = 1.0
-"""How steeply the light falls, against how far it comes from the side."""
+STEEPNESS = {"table": 1.0, "shelves": 0.3, "counter": 0.8}
+"""Layout -> how steeply the light falls; it has to reach into shelves."""
 
 
 def scene_xml(scene: Scene) -> str:
@@ -33,7 +33,7 @@ def scene_xml(scene: Scene) -> str:
     along, across = 0.55 * math.cos(scene.light), 0.55 * math.sin(scene.light)
     light = (
         f'<light directional="true" pos="{_numbers((-2 * across, -2 * along, 3.0))}" '
-        f'dir="{_numbers((across, along, -_DOWN))}" diffuse="0.6 0.6 0.57" '
+        f'dir="{_numbers((across, along, -STEEPNESS[scene.layout]))}" diffuse="0.6 0.6 0.57" '
         'specular="0.25 0.25 0.25" castshadow="true"/>'
     )
     return (
@@ -62,7 +62,7 @@ def _label_files() -> list[str]:
 
 _SETTINGS = """<statistic center="0 0 0.4" extent="2.6"/>
   <visual><headlight ambient="0.34 0.34 0.35" diffuse="0.26 0.26 0.26" specular="0 0 0"/>
-    <map znear="0.2" zfar="6" shadowclip="0.9"/>
+    <map znear="0.2" zfar="6" shadowclip="0.65"/>
     <quality numslices="48" numstacks="24" offsamples="0"/></visual>"""
 
 

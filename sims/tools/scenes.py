@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sims.tools.config import ASPECT
+from sims.tools.symbols import label_names
 from sims.tools.things import COLORS, KINDS, Item, Part, Scrap
 
-LAYOUTS = ("table", "shelves", "counter")
-ASPECT = 4 / 3
-"""Width of a photograph over its height."""
+BLANK = label_names()[0]
+"""What stands on labels that nobody has written yet."""
 SLOT = 0.47
 """Between the middles of neighbours in a row [m]."""
 _SCRAP_RGB = ((0.9, 0.88, 0.8), (0.3, 0.3, 0.33), (0.55, 0.42, 0.3), (0.6, 0.66, 0.7))
@@ -81,9 +82,9 @@ ROWS: dict[str, tuple[Row, ...]] = {
     ),
 }
 CAMERAS = {
-    "table": Camera(eye=(0.0, -3.4, 2.3), target=(0.0, 0.02, 0.08), half_width=1.45),
+    "table": Camera(eye=(0.0, -3.0, 2.9), target=(0.0, -0.02, 0.1), half_width=1.32),
     "shelves": Camera(eye=(0.0, -4.2, 1.05), target=(0.0, 0.0, 0.72), half_width=1.32),
-    "counter": Camera(eye=(0.0, -3.9, 1.9), target=(0.0, 0.1, 0.3), half_width=1.42),
+    "counter": Camera(eye=(0.0, -3.9, 2.0), target=(0.0, 0.1, 0.27), half_width=1.36),
 }
 
 
@@ -92,7 +93,7 @@ class Scene:
     """A scene, whole: equal scenes give equal photographs.
 
     Attributes:
-        layout: one of `LAYOUTS`.
+        layout: one of `config.LAYOUTS`.
         items: the named things.
         scraps: what else lies about.
         wood, wall: colours of the furniture and of the room, in [0, 1].
@@ -123,33 +124,35 @@ def draw_scene(
     num_items: int,
     num_scraps: int,
     label_side: float | None,
+    num_alike: int = 0,
     rng: np.random.Generator,
 ) -> Scene:
     """Draw a scene whose labels are not written yet.
 
     Args:
-        layout: one of `LAYOUTS`.
+        layout: one of `config.LAYOUTS`.
         num_items: things with names, all different, at most `num_slots(layout)`.
         num_scraps: small things without.
         label_side: side of a label as a share of the photograph's width; None for labels as large
             as things have room for.
+        num_alike: so many things, the first of the scene's items, have one colour that no other
+            has; 0 for no such rule.
         rng: the only source of chance.
     """
     rows = ROWS[layout]
     slots = [(row, slot) for row in rows for slot in range(row.slots)]
-    chosen = sorted(rng.permutation(len(slots))[:num_items].tolist())
-    names = [(color, kind) for color in COLORS for kind in KINDS]
-    picks = rng.permutation(len(names))[:num_items].tolist()
+    chosen = rng.permutation(len(slots))[:num_items].tolist()
+    names = _draw_names(num_items, num_alike, rng)
     items = [
-        _draw_item(*names[pick], *slots[slot], CAMERAS[layout], label_side, rng)
-        for pick, slot in zip(picks, chosen, strict=True)
+        _draw_item(name, slots[slot], CAMERAS[layout], label_side, rng)
+        for name, slot in zip(names, chosen, strict=True)
     ]
     free = [(row, slot + 0.5) for row in rows for slot in range(-1, row.slots)]
     where = rng.permutation(len(free))[:num_scraps].tolist()
     return Scene(
         layout=layout,
         items=tuple(items),
-        scraps=tuple(_draw_scrap(*free[index], rng) for index in where),
+        scraps=tuple(_draw_scrap(free[index], rng) for index in where),
         wood=_WOODS[int(rng.integers(len(_WOODS)))],
         wall=_WALLS[int(rng.integers(len(_WALLS)))],
         light=float(rng.uniform(-0.7, 0.7)),
@@ -167,15 +170,23 @@ def depth_of(camera: Camera, point: Sequence[float]) -> float:
     return float((np.asarray(point) - eye) @ (target - eye) / camera.distance)
 
 
+def _draw_names(num: int, num_alike: int, rng: np.random.Generator) -> list[tuple[str, str]]:
+    """Different (colour, kind), the first `num_alike` of a colour of their own."""
+    colors = [list(COLORS)[i] for i in rng.permutation(len(COLORS)).tolist()]
+    kinds = [list(KINDS)[i] for i in rng.permutation(len(KINDS)).tolist()]
+    alike = [(colors[0], kind) for kind in kinds[:num_alike]]
+    rest = [(color, kind) for color in colors[bool(alike) :] for kind in kinds]
+    return alike + [rest[i] for i in rng.permutation(len(rest))[: num - num_alike].tolist()]
+
+
 def _draw_item(
-    color: str,
-    kind: str,
-    row: Row,
-    slot: float,
+    name: tuple[str, str],
+    place: tuple[Row, float],
     camera: Camera,
     label_side: float | None,
     rng: np.random.Generator,
 ) -> Item:
+    (color, kind), (row, slot) = name, place
     x = _slot_x(row, slot) + float(rng.uniform(-0.05, 0.05))
     y = row.y + float(rng.uniform(-0.03, 0.03))
     yaw = float(rng.uniform(-0.2, 0.2))
@@ -184,11 +195,12 @@ def _draw_item(
     if label_side is not None:
         width = 2 * camera.half_width * depth_of(camera, (x, y, row.z + 0.1)) / camera.distance
         room = min(room, scatter * label_side * width)
-    return Item(color=color, kind=kind, pos=(x, y, row.z), yaw=yaw, label_size=room, label="")
+    return Item(color=color, kind=kind, pos=(x, y, row.z), yaw=yaw, label_size=room, label=BLANK)
 
 
-def _draw_scrap(row: Row, slot: float, rng: np.random.Generator) -> Scrap:
+def _draw_scrap(place: tuple[Row, float], rng: np.random.Generator) -> Scrap:
     """A cube, a ball, a pen or a coin between two slots."""
+    row, slot = place
     shape = ("box", "sphere", "capsule", "cylinder")[int(rng.integers(4))]
     palette = (*_SCRAP_RGB, *COLORS.values())
     rgb = palette[int(rng.integers(len(palette)))]

@@ -22,35 +22,36 @@ MEAN_INK = 0.15
 DOTS_AREA = 0.16
 """Share of a label that its dots cover."""
 
-LETTERS = {  # 7 rows of 5
-    "A": "01110100011000111111100011000110001",
-    "C": "01111100001000010000100001000001111",
+LETTERS = {  # 7 rows of 5; none that options go by
     "E": "11111100001000011110100001000011111",
     "F": "11111100001000011110100001000010000",
     "H": "10001100011000111111100011000110001",
     "K": "10001100101010011000101001001010001",
     "M": "10001110111010110101100011000110001",
+    "N": "10001110011100110101100111001110001",
+    "P": "11110100011000111110100001000010000",
     "R": "11110100011000111110101001001010001",
     "S": "01111100001000001110000010000111110",
     "U": "10001100011000110001100011000101110",
     "X": "10001100010101000100010101000110001",
     "Z": "11111000010001000100010001000011111",
 }
-PIPS = {
-    "1": ((0, 0),),
-    "2": ((-1, -1), (1, 1)),
-    "3": ((-1, -1), (0, 0), (1, 1)),
-    "4": ((-1, -1), (1, -1), (-1, 1), (1, 1)),
-    "5": ((-1, -1), (1, -1), (0, 0), (-1, 1), (1, 1)),
-    "6": ((-1, -1), (1, -1), (-1, 0), (1, 0), (-1, 1), (1, 1)),
-}
-"""Number -> where its dots are, in steps from the middle."""
-RING_COLORS = {
+DOTS = ("3", "4", "5", "6")
+"""Numbers of dots. They stand on a circle: one or two would show their place from afar."""
+DOTS_RADIUS = 20
+"""Of that circle [px]."""
+DOT_COLORS = {
     "red": (205, 30, 30),
     "blue": (30, 60, 205),
     "green": (20, 130, 30),
     "yellow": (240, 215, 40),
 }
+PINWHEEL = (10.5, 23.0)
+"""Inner and outer radius of the colours around the middle dot [px]."""
+MIDDLE = 7.0
+"""Radius of that dot [px]."""
+BLADES = 4
+"""How often each colour comes in the pinwheel."""
 KINDS = ("letter", "dots", "color")
 
 
@@ -58,7 +59,7 @@ def symbols_of(kind: str) -> tuple[str, ...]:
     """What a label of this kind can show: letters, numbers of dots, or the colour of its middle
     dot.
     """
-    return {"letter": tuple(LETTERS), "dots": tuple(PIPS), "color": tuple(RING_COLORS)}[kind]
+    return {"letter": tuple(LETTERS), "dots": DOTS, "color": tuple(DOT_COLORS)}[kind]
 
 
 @lru_cache(maxsize=1)
@@ -104,22 +105,30 @@ def _letter_ink(symbol: str) -> np.ndarray:
 def _dots_ink(symbol: str) -> np.ndarray:
     """Ink of dots, which are smaller the more there are: all numbers cover the same area."""
     rows, columns = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
-    radius = SIDE * np.sqrt(DOTS_AREA / np.pi / len(PIPS[symbol]))
+    num = int(symbol)
     ink = np.zeros((SIDE, SIDE))
-    for x, y in PIPS[symbol]:
-        ink[np.hypot(columns - 17 * x, rows - 17 * y) <= radius] = 1.0
+    for angle in np.arange(num) * 2 * np.pi / num - np.pi / 2:
+        away = np.hypot(columns - DOTS_RADIUS * np.cos(angle), rows - DOTS_RADIUS * np.sin(angle))
+        ink[away <= SIDE * np.sqrt(DOTS_AREA / np.pi / num)] = 1.0
     return ink
 
 
 def _color_picture(symbol: str) -> np.ndarray:
-    """A dot in rings of the same colours, of one area each: only their order differs."""
-    others = [name for name in RING_COLORS if name != symbol]
-    order = [symbol, *others]
+    """A dot within a pinwheel of all colours. Each colour has the same area in all, so that of the
+    dot has less of the pinwheel; and each has the same all round.
+    """
+    inner, outer, dot = (radius**2 for radius in (PINWHEEL[0], PINWHEEL[1], MIDDLE))
+    each = (outer - inner + dot) / len(DOT_COLORS)
+    names = list(DOT_COLORS)
+    shares = [(each - dot * (name == symbol)) / (outer - inner) for name in names]
     rows, columns = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
-    away = np.hypot(columns, rows)
+    away, turn = np.hypot(columns, rows), np.arctan2(rows, columns) / (2 * np.pi) * BLADES
+    owner = np.searchsorted(np.cumsum(shares)[:-1], turn % 1.0)
     picture = np.full((SIDE, SIDE, 3), PAPER)
-    for index in reversed(range(len(order))):
-        picture[away <= 14.5 * np.sqrt(index + 1)] = RING_COLORS[order[index]]
+    for index, name in enumerate(names):
+        blades = (owner == index) & (away >= PINWHEEL[0]) & (away <= PINWHEEL[1])
+        picture[blades] = DOT_COLORS[name]
+    picture[away <= MIDDLE] = DOT_COLORS[symbol]
     return picture
 
 

@@ -37,10 +37,25 @@ NEEDED = {
     "export": ["episodes=runs/record/episodes"],
     "policy=model": ["policy.path=somewhere"],
     "reward=video/video_rft": ["annotations.semantic_scorer=tests.training.toy_scorer:make_scorer"],
+    **{f"cluster=gpus_{count}": ["engine.device=cpu"] for count in (1, 8, 64)},
+    **{
+        f"experiment=cluster/{family}": ["engine.device=cpu"]
+        for family in ("avr", "manipulation", "video")
+    },
     "policy=openai": ["policy.base_url=http://127.0.0.1:8000/v1", "policy.model=any"],
 }
 GROUPS = {
-    "train": ("env", "algorithm", "reward", "rollout", "logger", "experiment", "debug"),
+    "train": (
+        "env",
+        "model",
+        "algorithm",
+        "reward",
+        "rollout",
+        "logger",
+        "cluster",
+        "experiment",
+        "debug",
+    ),
     "rollout": ("env", "policy", "rollout"),
     "evaluate": ("env", "policy", "rollout", "benchmark"),
     "build_benchmark": ("env",),

@@ -251,7 +251,7 @@ def make_head() -> GaussianHead:
     torch.manual_seed(0)
     head = GaussianHead(5, ranges, init_std=0.5, min_std=0.1)
     torch.nn.init.normal_(head.mean.weight)
-    torch.nn.init.normal_(head.raw_std)
+    torch.nn.init.normal_(head.raw_std, std=0.1)
     return head
 
 

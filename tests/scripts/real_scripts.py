@@ -30,6 +30,7 @@ SCHEMAS = {
     "reward_spread": "reward_spread_schema.RewardSpreadScript",
     "check_films": "check_films_schema.CheckFilmsScript",
     "probe": "probe_schema.ProbeScript",
+    "plan": "plan_schema.PlanScript",
 }
 """Name of a script -> its schema, within `configs`."""
 TINY_TRAIN = (

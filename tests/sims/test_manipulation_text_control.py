@@ -207,3 +207,18 @@ def test_the_first_text_says_how_to_reply(prediction: str) -> None:
     quiet = make("reach", prediction=prediction, task_facts=False, show_format=False)
     assert quiet.reset(seed=1)[0]["text"] == info["truth"]["instruction"]
     quiet.close()
+
+
+def test_a_prediction_need_not_be_carried_out(reach: ManipulationEnv) -> None:
+    """What it is stays known, nothing moves, and nothing is solved."""
+    env = make("reach", execute=False, max_steps=1)
+    env.reset(seed=4)
+    before = env.physics.joint_pos()
+    _, reward, terminated, truncated, info = env.step(env.expert_reply())
+    assert (reward, terminated, truncated) == (0.0, False, True)
+    np.testing.assert_array_equal(env.physics.joint_pos(), before)
+    assert info["truth"]["executed"] is None
+    reach.reset(seed=4)
+    carried_out = reach.step(reach.expert_reply())[4]["truth"]
+    assert info["truth"]["prediction"] == carried_out["prediction"]
+    env.close()

@@ -7,7 +7,9 @@ import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
@@ -30,6 +32,7 @@ from training.rewards.compose import RewardConfig, RewardTermConfig
 from training.rollout import EpisodeSpec, LocalPool, collect_episodes
 from training.run_directory import RunDirectory, open_run_directory
 from training.scoring import rescore
+from training.seeding import task_seeds
 from training.sft import ImitationConfig
 from training.wandb_mirror import LoggerConfig, WandbMirror
 
@@ -315,3 +318,40 @@ def test_rescoring_a_finished_episode_gives_what_sampling_gave() -> None:
 def test_settings_out_of_range(settings: dict, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         replace(CONFIG, **settings).check()
+
+
+def test_training_may_differ_from_the_evaluation(tmp_path: Path) -> None:
+    """Both kinds of training act in the variant alone, the rows in the environment itself."""
+    seeds: dict[str, set[int]] = {"variant": set(), "itself": set()}
+
+    def watched(name: str) -> gymnasium.Env:
+        env = make_env(WORLD)
+        reset = env.reset
+
+        def noting(*, seed: int | None = None, **options: Any) -> Any:
+            seeds[name].add(seed or 0)
+            return reset(seed=seed, **options)
+
+        env.reset = noting  # type: ignore[method-assign]
+        return env
+
+    run = open_run_directory(tmp_path)
+    run.write_config("seed: 0\n")
+    config = replace(NO_ROWS, rows=["expert"], training_settings={"max_turns": 2})
+    experiment = Experiment(
+        config,
+        lambda: watched("itself"),
+        run,
+        title="t",
+        mirror=WandbMirror(LoggerConfig(), tmp_path, {}),
+        make_variant=lambda settings: watched("variant"),
+    )
+    experiment.train()
+    assert seeds["itself"] == set(task_seeds("test", 0, 3))
+    trained = {*task_seeds("imitation", 0, 4 * 2), *task_seeds("train", 0, 2)}
+    assert trained <= seeds["variant"]
+
+
+def test_training_settings_need_settings(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="training_settings names max_turns; legal for an enviro"):
+        run_experiment(tmp_path, replace(CONFIG, training_settings={"max_turns": 2}))

@@ -12,8 +12,8 @@ from PIL import Image
 
 from policies.interface import PolicyOutput
 from training import drawing
-from training.episode import Episode, EpisodeTruth, Turn, encode_png
-from training.film_hand import is_robots, read_hand
+from training.episode import Episode, EpisodeTruth, Turn, encode_png, is_robots
+from training.film_hand import read_hand
 from training.film_hand_layout import PREDICTED, RIGHT, draw_marks
 from training.film_motion import Motion, Shot
 from training.film_view import make_view

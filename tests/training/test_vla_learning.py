@@ -58,7 +58,7 @@ def with_codec(config: ExperimentConfig, codec: str) -> ExperimentConfig:
 def test_reinforcement_adds_to_cloning(codec: str, tmp_path: Path) -> None:
     run = run_experiment(tmp_path / codec, with_codec(CONFIG, codec))
     table = json.loads((run.path / "evaluation.json").read_text())
-    success = {row: cells["acc_fa"]["mean"] for row, cells in table.items()}
+    success = {row: cells["success"]["mean"] for row, cells in table.items()}
     assert success["expert"] == 1.0
     assert success["random"] < 0.3
     assert success["grpo"] >= success["cold_start"] + 0.1, success

@@ -80,6 +80,12 @@ def test_a_world_without_settings_is_refused() -> None:
         WorldStudyConfig(worlds={"near": {}}).check()
 
 
+def test_rows_that_do_not_exist_are_refused() -> None:
+    config = HeldOutConfig(world_study=WorldStudyConfig(worlds=WORLDS, rows=["best"]))
+    with pytest.raises(ValueError, match=r"world_study\.rows has 'best'; legal: random, constant"):
+        config.check()
+
+
 def test_rows_are_measured_in_all_worlds_and_told(tmp_path: Path) -> None:
     run = open_run_directory(tmp_path)
     reporter = Reporter(run, title="t", num_films=0)

@@ -16,9 +16,7 @@ from video.synthetic.knowledge import place_of
 from video.synthetic.questions import draw_questions
 
 STATEMENT = re.compile(r"(\d+)((?: [a-z]+)+)\.")
-PLACE = re.compile(
-    r"( it)? (red|blue|green|yellow|none)(?: by (\w+)(?: (has|takes) (\w+))?)?"
-)
+PLACE = re.compile(r"( it)? (red|blue|green|yellow|none)(?: by (\w+)(?: (has|takes) (\w+))?)?")
 
 
 def test_every_frame_is_described_as_it_is() -> None:

@@ -191,7 +191,8 @@ class SpotlightExpert:
         }
         told = history[-1].told
         if self.brief:
-            return brief_thought(words, step, look, name)
+            guess = self._choice(step) if look is None and self.question.options else ""
+            return brief_thought(words, step, look, name, guess=guess)
         return fluent_thought(words, step, look, known, [] if told is None else [told], name)
 
     def _act(self, step: Step, look: Pair | None, name: Namer) -> str:
@@ -203,20 +204,20 @@ class SpotlightExpert:
         if not self.question.options:
             assert stretch is not None
             return f"<answer>{stretch[0]:.2f} to {stretch[1]:.2f}</answer>"
-        letter = self._letter(step)
+        letters = {text: letter for letter, text in self.question.letters().items()}
+        letter = letters[self._choice(step)]
         if self.contract == "frame_thinker":
             return f"<action>output answer: {letter}</action>"
         return f"<answer>{letter}</answer>"
 
-    def _letter(self, step: Step) -> str:
-        """That of the answer; else of one still possible, drawn by the question's words."""
-        letters = {text: letter for letter, text in self.question.letters().items()}
-        if step.answer in letters:
-            return letters[str(step.answer)]
+    def _choice(self, step: Step) -> str:
+        """The answer; else an option that is still possible, drawn by the question's words."""
+        if step.answer in self.question.options:
+            return str(step.answer)
         possible = [text for text in self.question.options if text in step.guesses]
         possible = possible or list(self.question.options)
         salt = zlib.crc32(" ".join([self.question.text, *self.question.options]).encode())
-        return letters[possible[salt % len(possible)]]
+        return possible[salt % len(possible)]
 
     def _time(self, clock: str) -> str:
         """A time in the words of the contract: the published one turns hours into minutes."""

@@ -103,7 +103,12 @@ def _visitor_words(asks: Asks, facts: Facts) -> str:
 
 
 def brief_thought(
-    words: Mapping[int, str], step: Step, look: tuple[int, int] | None, name: Namer = str
+    words: Mapping[int, str],
+    step: Step,
+    look: tuple[int, int] | None,
+    name: Namer = str,
+    *,
+    guess: str = "",
 ) -> str:
     """A few words for very small models, the same forms always.
 
@@ -112,6 +117,8 @@ def brief_thought(
         step: what is done next.
         look: the two frames to look between; None for no look.
         name: what frames are called.
+        guess: the option that is taken where nothing was found. Saying it leaves the letter of the
+            answer to be read off what was said, whether it was found or guessed.
     """
     seen = " ".join(f"{name(frame)} {text}." for frame, text in words.items())
     if look is not None:
@@ -119,7 +126,8 @@ def brief_thought(
     elif step.time:
         close = f"Time {step.time}."
     else:
-        close = f"So {_answer_text(step)}." if step.answer is not None else "I guess."
+        found = None if step.answer is None else f"So {_answer_text(step)}."
+        close = found or f"I guess {guess}".rstrip() + "."
     return f"{seen} {close}".strip()
 
 

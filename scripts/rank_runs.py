@@ -1,0 +1,51 @@
+"""What each of several processes that `torchrun` started does of a training run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from configs.train_schema import TrainScript
+from training.process_group import join_processes
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankRun:
+    """A process's part of a run.
+
+    Attributes:
+        rank: number of this process, from 0.
+        config: as this process has it: the first one keeps the run's directory and its logger, the
+            others write beside it, to `<name>-ranks/<rank>`, and log nowhere else.
+        checkpoints_path: where all processes read and write checkpoints.
+    """
+
+    rank: int
+    config: TrainScript
+    checkpoints_path: Path
+
+
+def rank_run(config: TrainScript) -> RankRun:
+    """Meet the other processes, where there are any.
+
+    Raises:
+        ValueError: there are several, and a learner is not spread over them; or more of them than
+            GPUs on this host.
+    """
+    path = Path(config.run.root) / config.run.name
+    num_processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if num_processes == 1:
+        return RankRun(rank=0, config=config, checkpoints_path=path / "checkpoints")
+    learners = {"cold_start": config.cold_start.learner, "algorithm": config.algorithm.learner}
+    for name, learner in learners.items():
+        if learner.sharding is None:
+            raise ValueError(
+                f"{name}.learner.sharding is null, but {num_processes} processes were started, "
+                "each of which would learn alone: set it, as cluster=cpu_ranks does, or start one"
+            )
+    rank = join_processes(config.engine.device.partition(":")[0]).rank
+    if rank:
+        run = replace(config.run, root=str(path.with_name(f"{path.name}-ranks")), name=str(rank))
+        config = replace(config, run=run, logger=replace(config.logger, wandb="off"))
+    return RankRun(rank=rank, config=config, checkpoints_path=path / "checkpoints")

@@ -1,0 +1,149 @@
+"""The scripted expert: finds what is asked about in the small picture, looks at it closely, says
+what it reads, and answers.
+
+It acts on what has been seen: where things are, as the small picture shows them, and labels that a
+picture made readable. Two photographs that look alike so far get the same words.
+"""
+
+from __future__ import annotations
+
+from sims.tools.config import READABLE_PX
+from sims.tools.coordinates import Box
+from sims.tools.desk import look_size
+from sims.tools.knowledge import Knowledge
+from sims.tools.sight import readable_side
+
+STYLES = ("best", "point", "wander", "direct")
+PURPOSEFUL_SHARE = 0.3
+"""Share of its looks at which the wandering demonstrator does what the best one does."""
+MARGIN = 1.15
+"""How much larger than a thing its crop is."""
+TIGHTER = 0.7
+MAX_TIGHTER = 12
+_TOO_SMALL = (
+    "its label is too small to read here",
+    "I cannot read its label at this size",
+    "the label on it is only a few pixels wide",
+)
+
+
+def expert_reply(knowledge: Knowledge, style: str = "best") -> str:
+    """The expert's reply, with its reasoning.
+
+    Args:
+        knowledge: what has been seen.
+        style: "best" crops what it needs to see; "point" zooms at it instead; "wander" sees and
+            answers the same, but seven looks in ten it crops some part of the picture, blindly;
+            "direct" answers at once. Where a tool is not there, another that serves takes its
+            place.
+
+    Raises:
+        ValueError: for an unknown style.
+    """
+    if style not in STYLES:
+        raise ValueError(f"expert style {style!r} is unknown; legal: {', '.join(STYLES)}")
+    answer = knowledge.question.decided(knowledge.known, knowledge.desk.scene)
+    call = ""
+    can_look = style != "direct" and knowledge.turns_left > 1
+    if answer is None and can_look and knowledge.missing():
+        call = _choose_call(knowledge, style)
+    if call:
+        index = knowledge.missing()[0]
+        return f"<think>{_intent(knowledge, index)}</think><action>{call}</action>"
+    guess = answer is None
+    answer = _guess(knowledge) if answer is None else answer
+    letter = knowledge.letter_of(answer)
+    thought = _conclusion(knowledge, letter, answer, guess=guess)
+    return f"<think>{thought}</think><answer>{letter}</answer>"
+
+
+def _choose_call(knowledge: Knowledge, style: str) -> str:
+    """The tool that it uses next; "" where none of those there are helps."""
+    tools = knowledge.desk.config.tools
+    index = knowledge.missing()[0]
+    region = _closeup(knowledge, index)
+    blind = style == "wander" and knowledge.draw(100, salt="mood") >= 100 * PURPOSEFUL_SHARE
+    if blind and "crop" in tools:
+        region = _anywhere(knowledge)
+    order = ("zoom", "crop", "read") if style == "point" else ("crop", "zoom", "read")
+    chosen = next((name for name in order if name in tools), "")
+    if chosen == "zoom":
+        return _zoom_call(knowledge, region)
+    return f"{chosen}{_written(knowledge, region)}" if chosen else ""
+
+
+def _written(knowledge: Knowledge, region: Box) -> str:
+    """A box as it writes it, inside the picture."""
+    desk = knowledge.desk
+    return desk.write_box(region.moved_into(desk.whole))
+
+
+def _zoom_call(knowledge: Knowledge, region: Box) -> str:
+    """A zoom that shows about as much; the usual factor where that shows no less."""
+    desk = knowledge.desk
+    needed = min(desk.whole.width / region.width, desk.whole.height / region.height)
+    words = desk.write_point(region.center).strip("()")
+    if needed <= desk.config.zoom_factor:
+        return f"zoom({words})"
+    return f"zoom({words}, {min(64, round(needed + 0.5))})"
+
+
+def _closeup(knowledge: Knowledge, index: int) -> Box:
+    """The part of the picture to look at for an item's label: the item with a margin, or less of it
+    about the label where that would still be too small.
+    """
+    desk = knowledge.desk
+    label = desk.photograph().sightings[index].label
+    region = knowledge.box_of(index).grown(MARGIN).moved_into(desk.whole)
+    for _ in range(MAX_TIGHTER):
+        if readable_side(label, region, look_size(region, desk.config)) >= 1.1 * READABLE_PX:
+            break
+        side = TIGHTER * max(region.width, region.height)
+        x, y = label.center
+        region = Box(x - side / 2, y - side / 2, x + side / 2, y + side / 2).moved_into(desk.whole)
+    return region
+
+
+def _anywhere(knowledge: Knowledge) -> Box:
+    """A fifth of the picture's width and height somewhere."""
+    whole = knowledge.desk.whole
+    column, row = (knowledge.draw(81, salt=salt) / 100 for salt in ("column", "row"))
+    left, top = column * whole.width, row * whole.height
+    return Box(left, top, left + 0.2 * whole.width, top + 0.2 * whole.height)
+
+
+def _guess(knowledge: Knowledge) -> str:
+    """One of the answers that are still possible."""
+    left = knowledge.question.possible(knowledge.known, knowledge.desk.scene)
+    return left[knowledge.draw(len(left), salt="guess")]
+
+
+def _readings(knowledge: Knowledge) -> str:
+    """What has been read that matters: "the red mug shows K, the blue box shows F"."""
+    items = knowledge.desk.scene.items
+    read = [index for index in knowledge.question.targets if index in knowledge.known]
+    return ", ".join(f"the {items[index].name} shows {knowledge.known[index]}" for index in read)
+
+
+def _intent(knowledge: Knowledge, index: int) -> str:
+    """Why it looks: what it sees, where, and what it cannot see yet."""
+    name = knowledge.desk.scene.items[index].name
+    box = _written(knowledge, knowledge.box_of(index))
+    if knowledge.brief:
+        return f"the {name} {box}"
+    read = _readings(knowledge)
+    so_far = f"So far {read}. " if read else ""
+    reason = _TOO_SMALL[knowledge.draw(len(_TOO_SMALL), salt="reason")]
+    place = knowledge.desk.write_point(knowledge.box_of(index).center)
+    return f"{so_far}The {name} is at {place}, in {box}; {reason}. I look closer."
+
+
+def _conclusion(knowledge: Knowledge, letter: str, answer: str, *, guess: bool) -> str:
+    read = _readings(knowledge)
+    if knowledge.brief:
+        return read or "not seen"
+    if guess:
+        seen = f"So far {read}. " if read else "I have read none of the labels. "
+        return f"{seen}That leaves several answers; {answer} is one of them."
+    sentence = f"{read[0].upper()}{read[1:]}. "
+    return f"{sentence}So the answer is {answer}, {letter}."
