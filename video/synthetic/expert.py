@@ -204,8 +204,11 @@ class SpotlightExpert:
         if not self.question.options:
             assert stretch is not None
             return f"<answer>{stretch[0]:.2f} to {stretch[1]:.2f}</answer>"
+        choice = self._choice(step)
+        if self.brief and self.contract == "saccade":  # a letter would have to be looked up
+            return f"<answer>{choice}</answer>"
         letters = {text: letter for letter, text in self.question.letters().items()}
-        letter = letters[self._choice(step)]
+        letter = letters[choice]
         if self.contract == "frame_thinker":
             return f"<action>output answer: {letter}</action>"
         return f"<answer>{letter}</answer>"

@@ -117,8 +117,7 @@ def brief_thought(
         step: what is done next.
         look: the two frames to look between; None for no look.
         name: what frames are called.
-        guess: the option that is taken where nothing was found. Saying it leaves the letter of the
-            answer to be read off what was said, whether it was found or guessed.
+        guess: the option that is taken where nothing was found.
     """
     seen = " ".join(f"{name(frame)} {text}." for frame, text in words.items())
     if look is not None:
