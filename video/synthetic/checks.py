@@ -119,7 +119,8 @@ def _is_right(question: VideoQuestion, reply: str) -> bool:
     if found is None:
         return False
     if question.options:
-        return found.group(1) == question.answer
+        said = found.group(1)  # a letter; in brief, the option itself
+        return said in (question.answer, question.letters().get(str(question.answer)))
     start, end = (float(word) for word in found.group(1).split(" to "))
     overlaps = (
         (min(end, right.end_seconds) - max(start, right.start_seconds))
