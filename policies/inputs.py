@@ -102,7 +102,7 @@ class ModelInputs:
     def to(self, device: torch.device | str) -> Self:
         """The same batch on another device."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        moved = {
+        moved: dict[str, Any] = {
             name: value.to(device) if isinstance(value, torch.Tensor) else value
             for name, value in fields.items()
         }
