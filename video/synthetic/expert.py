@@ -24,7 +24,7 @@ from video.synthetic.solving import SOLVERS, Step
 from video.synthetic.wording import Namer, brief_thought, fluent_thought, frame_words
 
 STYLES = ("best", "wander", "scan")
-PURPOSEFUL_SHARE = 0.6
+PURPOSEFUL_SHARE = 0.85
 """Share of its looks at which the wandering demonstrator does what the best one does."""
 Pair = tuple[int, int]
 

@@ -71,7 +71,7 @@ def _change_words(asks: Asks, known: Known, facts: Facts, *, brief: bool) -> str
 def _scene_words(asked: str, known: Known, facts: Facts) -> str:
     """The colour at each place, and who is under it with what. A small model learns to see from
     words that say what is where, and to reason from words that it has said: "it" marks the place
-    of what is asked for, and "takes" who carries it.
+    of what is asked for, and "taken" that this is what a visitor has.
     """
     standing = {thing["place"]: str(thing["color"]) for thing in facts["standing"]}
     words = [[standing.get(place, "none")] for place in range(known.num_places)]
@@ -84,8 +84,8 @@ def _scene_words(asked: str, known: Known, facts: Facts) -> str:
         left, _, right, _ = visitor["box_xyxy_norm"]
         place = min(int((left + right) / 2 * known.num_places), known.num_places - 1)
         words[place] += ["by", str(visitor["color"])]
-        verb = "takes" if carried == asked else "has"
-        words[place] += [] if carried in (None, LAMP) else [verb, str(carried).split()[0]]
+        words[place] += [] if carried in (None, LAMP) else ["has", str(carried).split()[0]]
+        words[place] += ["taken"] if carried == asked else []
     return " ".join(word for group in words for word in group)
 
 
