@@ -6,7 +6,7 @@
 # EXTRAS       what to install beside the base (see pyproject.toml)
 PYTHON      ?= python3
 TORCH_INDEX ?=
-EXTRAS      ?= train,video,bullet,ray,parquet,wandb,dev
+EXTRAS      ?= train,lora,video,bullet,ray,parquet,wandb,dev
 VENV        ?= .venv
 CONSTRAINTS ?= constraints/cpu.txt
 

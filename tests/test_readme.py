@@ -19,9 +19,13 @@ COMMANDS = [
     for line in block.replace("\\\n", " ").splitlines()
     if line.strip() and not line.startswith("#")
 ]
-SCRIPTS = [command for command in COMMANDS if command.startswith("python scripts/")]
+SCRIPTS = [
+    re.sub(r"^torchrun .*?(?=scripts/)", "python ", command)
+    for command in COMMANDS
+    if command.startswith(("python scripts/", "torchrun "))
+]
 TARGETS = sorted({word for c in COMMANDS if c.startswith("make ") for word in c.split()[1:]})
-OTHERS = [c for c in COMMANDS if not c.startswith(("python scripts/", "make", "pip install"))]
+OTHERS = [c for c in COMMANDS if not c.startswith(("python scripts/", "torchrun ", "make", "pip "))]
 
 
 def test_the_readme_shows_the_main_commands() -> None:

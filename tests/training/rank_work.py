@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import dataclasses
+import importlib.util
 import multiprocessing
 import os
 import shutil
@@ -230,10 +231,13 @@ def adapted_and_reference() -> dict[str, Any]:
     before = [plain.rescore(samples), reference.rescore(samples)]
     improve(plain, samples)
     after = [plain.rescore(samples), reference.rescore(samples)]
-    adapted = make_learner(chat, **split_settings({"lora": LoraSettings(rank=2)}))
-    improve(adapted, samples)
+    gradients = {}
+    if importlib.util.find_spec("peft") is not None:
+        adapted = make_learner(chat, **split_settings({"lora": LoraSettings(rank=2)}))
+        improve(adapted, samples)
+        gradients = gradients_of(adapted)
     return {
-        "gradients": gradients_of(adapted),
+        "gradients": gradients,
         "before": [torch.from_numpy(np.concatenate(rows)) for rows in before],
         "after": [torch.from_numpy(np.concatenate(rows)) for rows in after],
     }

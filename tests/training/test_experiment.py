@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from policies.checkpoints import ModelConfig
 from policies.engines.scoring import score
 from sims import make_env
 from sims.avr.config import nursery_config
@@ -38,7 +39,7 @@ from training.wandb_mirror import LoggerConfig, WandbMirror
 
 WORLD = AvrEnvConfig(config=nursery_config())
 CONFIG = ExperimentConfig(
-    model=SIZE,
+    model=ModelConfig(**vars(SIZE)),
     corpus_episodes=12,
     num_envs=8,
     engine=EngineConfig(max_new_tokens=6),
@@ -276,7 +277,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "small"
     with pytest.raises(KeyboardInterrupt):
         run_experiment(path, NO_ROWS, stop_at=("cold_start", 1))
-    wider = replace(NO_ROWS, model=replace(SIZE, intermediate_size=128))
+    wider = replace(NO_ROWS, model=replace(CONFIG.model, intermediate_size=128))
     with pytest.raises(
         CheckpointMismatch, match=r"step-000001 model tensors do not fit.*different"
     ):

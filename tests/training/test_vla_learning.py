@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from policies.checkpoints import ModelConfig
 from policies.vla.config import CODECS, VlaConfig
 from tests.training.arms import HurriedArm
 from tests.training.small_agent import SIZE
@@ -20,7 +21,7 @@ from training.sft import ImitationConfig
 from training.wandb_mirror import LoggerConfig, WandbMirror
 
 CONFIG = ExperimentConfig(
-    model=SIZE,
+    model=ModelConfig(**vars(SIZE)),
     vocab_size=320,
     corpus_episodes=40,
     num_envs=32,
