@@ -15,16 +15,13 @@ from policies.interface import Policy
 from training.avr_metrics import Cell
 from training.checks import check_at_least
 from training.episode import Episode
-from training.episode_store import EpisodeStore
-from training.evaluation import EvaluationConfig, evaluate_specs, summarise
+from training.evaluation import EvaluationConfig, summarise
 from training.frame_curve import BudgetPoint, accuracy_by_budget, paired_difference
-from training.pool import LocalPool, MakeVariant
-from training.progress import progress_bar
+from training.pool import MakeVariant
 from training.rewards.video_terms import frames_used
-from training.rollout import EpisodeSpec
 from training.run_directory import Tables
-from training.seeding import task_seeds
 from training.statistics import mean_stderr
+from training.stored_evaluation import evaluate_stored
 
 MODES = ("spotlight", "scan_only")
 """Choosing frames turn by turn, or one look at a uniform scan of the whole budget."""
@@ -147,28 +144,16 @@ class BudgetStudy:
         return [point for point in ceilings if point is not None]
 
     def _play(self, stage: str, mode: str, budget: int, policy: Policy) -> list[Episode]:
-        config = self._evaluation
-        store = EpisodeStore(self._path / f"{stage}-{mode}-{budget}")
-        done = store.load()
-        seeds = task_seeds(config.purpose, 0, self._config.num_episodes)
-        pool = LocalPool(lambda: self._make_variant(_settings(budget, mode)), self._num_envs)
-        with progress_bar(f"{stage} {mode} {budget}", len(done), len(seeds)) as bar:
-
-            def take(episode: Episode) -> None:
-                if episode.failure is None:
-                    store.save(episode)
-                bar({})
-
-            episodes = evaluate_specs(
-                pool,
-                policy,
-                [EpisodeSpec(seed=seed) for seed in seeds],
-                done=done,
-                sampling_seed=self._sampling_seed,
-                max_failed_share=config.max_failed_share,
-                on_episode=take,
-            )
-        pool.close()
+        episodes = evaluate_stored(
+            self._path / f"{stage}-{mode}-{budget}",
+            lambda: self._make_variant(_settings(budget, mode)),
+            policy,
+            self._evaluation,
+            title=f"{stage} {mode} {budget}",
+            num_episodes=self._config.num_episodes,
+            num_envs=self._num_envs,
+            sampling_seed=self._sampling_seed,
+        )
         self._on_budget(f"{stage}_{mode}_{budget}")
         return episodes
 

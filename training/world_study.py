@@ -12,13 +12,10 @@ from typing import Any
 from policies.interface import Policy
 from training.checks import check_at_least
 from training.episode import Episode
-from training.episode_store import EpisodeStore
-from training.evaluation import EvaluationConfig, evaluate_specs, summarise
-from training.pool import LocalPool, MakeVariant
-from training.progress import progress_bar
-from training.rollout import EpisodeSpec
+from training.evaluation import EvaluationConfig, summarise
+from training.pool import MakeVariant
 from training.run_directory import Tables
-from training.seeding import task_seeds
+from training.stored_evaluation import evaluate_stored
 
 
 @dataclass(kw_only=True)
@@ -99,25 +96,13 @@ class WorldStudy:
     def _play(
         self, world: str, settings: Mapping[str, Any], stage: str, policy: Policy
     ) -> list[Episode]:
-        store = EpisodeStore(self._path / f"{world}-{stage}")
-        done = store.load()
-        seeds = task_seeds(self._evaluation.purpose, 0, self._config.num_episodes)
-        pool = LocalPool(lambda: self._make_variant(settings), self._num_envs)
-        with progress_bar(f"{stage} in {world}", len(done), len(seeds)) as bar:
-
-            def take(episode: Episode) -> None:
-                if episode.failure is None:
-                    store.save(episode)
-                bar({})
-
-            episodes = evaluate_specs(
-                pool,
-                policy,
-                [EpisodeSpec(seed=seed) for seed in seeds],
-                done=done,
-                sampling_seed=self._sampling_seed,
-                max_failed_share=self._evaluation.max_failed_share,
-                on_episode=take,
-            )
-        pool.close()
-        return episodes
+        return evaluate_stored(
+            self._path / f"{world}-{stage}",
+            lambda: self._make_variant(settings),
+            policy,
+            self._evaluation,
+            title=f"{stage} in {world}",
+            num_episodes=self._config.num_episodes,
+            num_envs=self._num_envs,
+            sampling_seed=self._sampling_seed,
+        )

@@ -353,7 +353,7 @@ def test_the_script_serves_until_it_is_stopped(tmp_path: Path) -> None:
         assert state["turn"] == 1 and state["looks"][1]["words"] == action["text"]
         assert sum(state["looks"][1]["belief"].values()) == pytest.approx(1)
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=90) == 0
+        assert process.wait(timeout=60) == 0
         assert process.stderr.read() == ""
     finally:
         process.kill()
