@@ -24,7 +24,7 @@ from configs.reward_spread_schema import RewardSpreadScript
 from configs.schemas import EvaluateScript, RecordScript, RolloutScript
 from policies.config import PolicyConfig
 from sims.avr.benchmark import AvrBenchmarkConfig
-from sims.config import AvrEnvConfig, LookEnvConfig, ManipulationEnvConfig
+from sims.config import AvrEnvConfig, LookEnvConfig, ManipulationEnvConfig, MixtureEnvConfig
 from sims.external.config import ExternalEnvConfig
 from video.benchmarks.config import VideoBenchmarkConfig
 from video.spotlight.config import SpotlightEnvConfig
@@ -61,6 +61,7 @@ def register_schemas(config_name: str | None = None) -> None:
     store.store(group="env", name="_external_schema", node=ExternalEnvConfig)
     store.store(group="env", name="_look_schema", node=LookEnvConfig)
     store.store(group="env", name="_manipulation_schema", node=ManipulationEnvConfig)
+    store.store(group="env", name="_mixture_schema", node=MixtureEnvConfig)
     store.store(group="env", name="_spotlight_schema", node=SpotlightEnvConfig)
     store.store(group="policy", name="_policy_schema", node=PolicyConfig)
     store.store(group="dataset", name="_trace_schema", node=TraceDatasetConfig)

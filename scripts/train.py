@@ -8,25 +8,20 @@ rewritten as the run goes on. Ctrl-C saves; run.resume=true goes on.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
-from typing import Any
-
-import gymnasium
 
 from configs.store import check_only_training_is_missing
 from scripts.hydra_door import run_script
 from scripts.making import make_pool, open_run
+from scripts.variants import variants_of
 from sims import make_env
-from sims.config import EnvConfig
 from training.wandb_mirror import WandbMirror
 
 try:
     from configs.train_schema import TrainScript
     from scripts.rank_runs import rank_run
     from training.experiment import Experiment
-    from training.pool import MakeVariant
     from training.process_group import leave_processes
 except ModuleNotFoundError as missing:
     sys.exit(f"train.py: {check_only_training_is_missing(missing)}")
@@ -64,25 +59,6 @@ def main(config: TrainScript, config_yaml: str) -> None:
         leave_processes()
     if part.rank == 0:
         print(f"\nReport: {run.report_path}")
-
-
-def variants_of(config: EnvConfig) -> MakeVariant | None:
-    """Makes the environment with some of its settings replaced; None where it has none."""
-    settings = getattr(config, "config", None)
-    if settings is None:
-        return None
-
-    def make_variant(changes: Mapping[str, Any]) -> gymnasium.Env:
-        unknown = sorted(set(changes) - vars(settings).keys())
-        if unknown:
-            raise ValueError(
-                f"{config.id} has no setting env.config.{unknown[0]}; legal: "
-                f"{', '.join(sorted(vars(settings)))}"
-            )
-        changed: dict[str, Any] = {"config": replace(settings, **changes)}
-        return make_env(replace(config, **changed))
-
-    return make_variant
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ for _task in LOOK_TASKS:
         kwargs={"task": _task},
     )
 
+register(id="Saccade/Mixture-v0", entry_point="sims.mixture:MixtureEnv")
+
 for _id, _entry_point in EXTERNAL_IDS.items():
     register(id=_id, entry_point=_entry_point)
 

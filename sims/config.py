@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,6 +81,71 @@ class LookEnvConfig(EnvConfig):
 
     id: str = "Look/Search-v0"
     config: LookConfig = field(default_factory=LookConfig)
+
+    def kwargs(self) -> dict[str, Any]:
+        """The configuration."""
+        return {"config": self.config}
+
+    def check(self) -> None:
+        """Raise `ValueError` naming the first field that is out of range."""
+        self.config.check("env.config.")
+
+
+@dataclass(kw_only=True)
+class MixtureConfig:
+    """Which families of environments are mixed, and how often each comes.
+
+    Attributes:
+        parts: name of a family -> its environment, driven by words.
+        shares: name -> how often it is drawn, in relation to the others, 0 or more; a family that
+            is not named is never drawn. Empty draws all equally often.
+        demonstrators: name -> the style of the family's expert where the mixture's expert acts in
+            style "demonstrator"; "best" for one that is not named.
+    """
+
+    parts: dict[str, EnvConfig] = field(default_factory=dict)
+    shares: dict[str, float] = field(default_factory=dict)
+    demonstrators: dict[str, str] = field(default_factory=dict)
+
+    def check(self, prefix: str = "") -> None:
+        """Raise `ValueError` naming the first field that is out of range."""
+        if not self.parts:
+            raise ValueError(f"{prefix}parts is empty; it must name at least one environment")
+        for setting in ("shares", "demonstrators"):
+            for name in getattr(self, setting):
+                if name not in self.parts:
+                    raise ValueError(
+                        f"{prefix}{setting} names {name!r}; legal: {', '.join(self.parts)}"
+                    )
+        for name, share in self.shares.items():
+            if not (math.isfinite(share) and share >= 0):
+                raise ValueError(f"{prefix}shares.{name} is {share}; it must be 0 or more")
+        if self.shares and not sum(self.shares.values()) > 0:
+            raise ValueError(f"{prefix}shares are all 0; at least one must be above 0")
+        for name, part in self.parts.items():
+            try:
+                part.check()
+            except ValueError as error:
+                raise ValueError(f"{prefix}parts.{name}: {error}") from None
+
+    def chances(self) -> dict[str, float]:
+        """Name of every family that is drawn -> its probability; they add up to 1."""
+        shares = self.shares or dict.fromkeys(self.parts, 1.0)
+        total = sum(shares.values())
+        return {name: share / total for name, share in shares.items() if share > 0}
+
+
+@dataclass(kw_only=True)
+class MixtureEnvConfig(EnvConfig):
+    """Several environments as one.
+
+    Attributes:
+        id: its Gymnasium id.
+        config: which environments, and how often each.
+    """
+
+    id: str = "Saccade/Mixture-v0"
+    config: MixtureConfig = field(default_factory=MixtureConfig)
 
     def kwargs(self) -> dict[str, Any]:
         """The configuration."""

@@ -28,8 +28,9 @@ from training.learner_config import LearnerConfig
 from training.losses import PolicyLossConfig
 from training.pool import Pool
 from training.reference import Reference
-from training.rewards.compose import GroupReward, RewardConfig, reward_group
+from training.rewards.compose import RewardConfig, reward_group
 from training.rollout import EpisodeSpec, check_failures, collect_episodes
+from training.scored_groups import ScoredGroup, measure_groups, rescale_families
 from training.scoring import rescore
 from training.seeding import task_seeds
 
@@ -58,6 +59,9 @@ class GrpoConfig:
             0 adds per-turn rewards to the outcome instead.
         advantage_scale: "std" divides by the group's standard deviation, "none" does not (Dr.
             GRPO), and "leave_one_out" compares with the mean of the other members (RLOO).
+        rescale_families: whether, in a mixture of environments, the advantages of each family are
+            divided by their standard deviation over the step, so that no family's rewards weigh
+            more because they spread more.
         max_failed_share: the run stops when more than this share of a step's episodes failed, in
             [0, 1].
         loss: the surrogate.
@@ -73,6 +77,7 @@ class GrpoConfig:
     outcome_weight: float = 1.0
     turn_weight: float = 0.0
     advantage_scale: str = "std"
+    rescale_families: bool = False
     max_failed_share: float = 0.05
     loss: PolicyLossConfig = field(default_factory=PolicyLossConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
@@ -103,23 +108,6 @@ class GrpoConfig:
     def fewest_members(self) -> int:
         """Of a group that can be learned from."""
         return 1 if self.learner.critic is not None else 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScoredGroup:
-    """A group with what it earned.
-
-    Attributes:
-        collected: all members that did not fail.
-        reward: what they earned.
-        episodes: the members to train on.
-        advantages: per member to train on (turns,).
-    """
-
-    collected: list[Episode]
-    reward: GroupReward
-    episodes: list[Episode]
-    advantages: list[np.ndarray]
 
 
 def reinforce(
@@ -217,7 +205,8 @@ def collect_groups(
         kept += [g for g in scored if config.learner.critic or has_signal(g.advantages)]
         if len(kept) == wanted:
             break
-    return kept, _metrics(tried, kept, num_failed)
+    metrics = measure_groups(tried, kept) | {"num_failed": float(num_failed)}
+    return rescale_families(kept) if config.rescale_families else kept, metrics
 
 
 def score_group(
@@ -299,20 +288,3 @@ def _seed_rounds(config: GrpoConfig, step: int) -> Iterator[list[int]]:
     for number in range(rounds):
         start = (step * rounds + number) * config.groups_per_step
         yield task_seeds("reinforcement", start, config.groups_per_step)
-
-
-def _metrics(
-    tried: list[ScoredGroup], kept: list[ScoredGroup], num_failed: int
-) -> dict[str, float]:
-    episodes = [episode for group in tried for episode in group.collected]
-    metrics = {"signal_share": len(kept) / max(1, len(tried)), "num_failed": float(num_failed)}
-    if not tried:
-        return metrics
-    totals = np.concatenate([group.reward.total for group in tried])
-    metrics["reward"] = float(totals.mean())
-    metrics["success"] = float(np.mean([episode.success for episode in episodes]))
-    metrics["turns"] = float(np.mean([len(episode.turns) for episode in episodes]))
-    for name in tried[0].reward.terms:
-        values = np.concatenate([group.reward.terms[name] for group in tried])
-        metrics[f"reward/{name}"] = float(values.mean())
-    return metrics

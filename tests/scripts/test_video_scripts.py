@@ -14,7 +14,7 @@ import pytest
 from configs.train_schema import TrainScript
 from policies.scripted import RandomPolicy
 from scripts.hydra_door import load_config
-from scripts.train import variants_of
+from scripts.variants import variants_of
 from sims.config import EnvConfig
 from tests.scripts.film_runs import (
     FILMS,

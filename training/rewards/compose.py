@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from training.episode import Episode
+from training.rewards.records import family_of
 from training.rewards.terms import REWARD_TERMS, RewardTerm, TermValues
 
 
@@ -25,12 +26,15 @@ class RewardTermConfig:
             0.5. None for no gate.
         scale: name of a per-episode term that this one is multiplied by. None for no product.
         params: name -> number, for terms that take parameters; what is left out keeps its default.
+        families: of a mixture (`Saccade/Mixture-v0`), in whose episodes alone the term counts; it
+            is 0 in those of others, and reads nothing of them. Empty for all episodes.
     """
 
     weight: float = 1.0
     gate: str | None = None
     scale: str | None = None
     params: dict[str, float] = field(default_factory=dict)
+    families: list[str] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -117,16 +121,26 @@ def reward_group(
     turns = [np.zeros(len(episode.turns)) for episode in group]
     logged: dict[str, np.ndarray] = {}
     for name, term in config.terms.items():
-        values = table[name](group, **term.params)
-        _check_values(name, values, group)
-        factor = _factors(term, group, table)
+        logged[name] = np.zeros(len(group))
+        members = [i for i, episode in enumerate(group) if _counts_in(term, episode)]
+        if not members:
+            continue
+        chosen = [group[i] for i in members]
+        values = table[name](chosen, **term.params)
+        _check_values(name, values, chosen)
+        factor = _factors(term, chosen, table)
         if isinstance(values, np.ndarray):
-            outcome = outcome + factor * values
-            logged[name] = values
+            outcome[members] += factor * values
+            logged[name][members] = values
         else:
-            turns = [t + f * v for t, f, v in zip(turns, factor, values, strict=True)]
-            logged[name] = np.array([v.sum() for v in values])
+            for i, weight, earned in zip(members, factor, values, strict=True):
+                turns[i] += weight * earned
+                logged[name][i] = earned.sum()
     return GroupReward(outcome=outcome, turns=turns, terms=logged)
+
+
+def _counts_in(term: RewardTermConfig, episode: Episode) -> bool:
+    return not term.families or family_of(episode) in term.families
 
 
 def _factors(

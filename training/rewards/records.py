@@ -11,6 +11,12 @@ from training.episode import Episode
 Truth = Mapping[str, Any]
 
 
+def family_of(episode: Episode) -> str:
+    """Which family of a mixture an episode is of; its environment's id elsewhere."""
+    truth = {} if episode.truth is None else episode.truth.initial
+    return str(truth.get("family", episode.env_id))
+
+
 def turn_truths(episode: Episode) -> list[dict[str, Any]]:
     """What the environment knew after each reply, oldest first.
 
