@@ -25,7 +25,7 @@ def variants_of(config: EnvConfig) -> MakeVariant | None:
 
     def make_variant(changes: Mapping[str, Any]) -> gymnasium.Env:
         changed = {"config": replace_settings(settings, changes, f"{config.id} env.config")}
-        return make_env(replace(config, **changed))  # type: ignore[arg-type]
+        return make_env(replace(config, **changed))
 
     return make_variant
 

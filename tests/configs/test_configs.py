@@ -15,7 +15,7 @@ import yaml
 from configs.dataset_schema import FilmDatasetConfig
 from configs.store import register_schemas
 from configs.train_schema import TrainScript
-from policies.scripted import RandomPolicy
+from policies.scripted import ExpertPolicy, RandomPolicy
 from scripts.config_errors import list_options
 from scripts.hydra_door import CONFIG_DIR, load_config
 from scripts.script_help import field_docs, fitting_options, option_doc
@@ -25,8 +25,9 @@ from sims.config import AvrEnvConfig
 from tests.scripts.real_scripts import SCHEMAS, schema_of
 from tests.training.small_agent import make_agent, num_changed, offer_num_chars, weights_of
 from training.grpo import collect_groups, reinforce
-from training.rewards.compose import RewardConfig, RewardTermConfig
-from training.rollout import LocalPool
+from training.rewards.compose import RewardConfig, RewardTermConfig, reward_group
+from training.rewards.records import family_of
+from training.rollout import EpisodeSpec, LocalPool, collect_episodes
 from video.benchmarks.config import VideoBenchmarkConfig
 from video.spotlight.config import SpotlightEnvConfig
 
@@ -206,9 +207,27 @@ def test_every_algorithm_takes_a_step(algorithm: str, monkeypatch: pytest.Monkey
     assert seen[0]["signal_share"] > 0
 
 
-FOR_OTHERS = ("video/", "manipulation/")
-"""Rewards that are tried elsewhere: tests/training/test_{video,manipulation}_rewards.py."""
+FOR_OTHERS = ("video/", "manipulation/", "look/", "mixture")
+"""Rewards that are tried elsewhere: tests/training/test_{video,manipulation,look}_rewards.py, and
+the mixture's below.
+"""
 FOR_SCENES = [r for r in list_options(CONFIG_DIR, "reward") if not r.startswith(FOR_OTHERS)]
+
+
+def test_the_reward_of_a_mixture_pays_every_family_its_own() -> None:
+    config, _ = load_config("train", TrainScript, ["env=mixture", "reward=mixture"])
+    pool = LocalPool(lambda: make_env(config.env), 4)
+    expert = ExpertPolicy("demonstrator")
+    specs = [EpisodeSpec(seed=seed) for seed in range(9)]
+    episodes = collect_episodes(pool, expert, specs)
+    pool.close()
+    assert {family_of(e) for e in episodes} == {"scenes", "films", "hand"}
+    for episode in episodes:
+        terms = reward_group([episode], config.reward).terms
+        paid = {name for name, values in terms.items() if values.any()}
+        own = {n for n, t in config.reward.terms.items() if family_of(episode) in t.families}
+        assert paid <= own
+        assert paid & {"reply_format", "vla_r1_format"}
 
 
 @pytest.mark.parametrize("reward", FOR_SCENES)
