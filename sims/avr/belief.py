@@ -110,6 +110,15 @@ class Belief:
         probability = self.posterior(known).get(answer, 0.0)
         return math.log(probability) if probability else -math.inf
 
+    def may_count(self, name: str) -> bool:
+        """Whether what a place holds could count for the answer at all.
+
+        Raises:
+            ValueError: where there is no such place.
+        """
+        self._check_names([name])
+        return len(self._totals.table(self._places[name].area).odds) > 1
+
     def expected_gain(self, known: Known, opens: Collection[str]) -> float:
         """The entropy drop to expect from learning what some places hold [nats], 0 or more.
 

@@ -10,6 +10,15 @@ At the reset and after every step:
   kind, target and direction, or None.
 - `gained`: whether the action showed a place that the question still hinged on (the paper's rule);
   `num_revealed`: how many; `num_closed`: how many such places are left.
+- `relevance` of an action's new picture: "correct" (it shows evidence that was still needed: that
+  is `gained`), "redundant" (it shows only evidence that was not), "erroneous" (it shows none), or
+  None without an action. Evidence is every place that was hidden at first and whose content may
+  count for the answer; a picture shows what it lets one see and the picture before did not.
+- `shown_evidence`: None where `relevance` is; else for each piece of evidence `shown`, `overlap`,
+  `covered` (both 1.0 where shown, else 0.0: a place is seen or not), `needed` (whether the answer
+  still hung on it) and `salience` (what was to be learned from it at first, over the most of any).
+- `evidence_regions`: boxes of the visible things whose place may count for the answer, as shares of
+  the picture; `point_limits`: the x and y that a policy writes for its right and lower edge.
 - `visible`: name, place and box_xyxy [px, half-open] of each thing that can be made out in the new
   picture; `station`: azimuth and elevation of the viewer.
 - `belief`: the exact probability of each answer on offer, after the new picture; `entropy`: of it
@@ -31,9 +40,12 @@ from typing import Any
 
 from sims.avr.actions import Action
 from sims.avr.arm_executor import Executed
-from sims.avr.knowledge import Knowledge
+from sims.avr.knowledge import Knowledge, Look
 from sims.avr.process import Task
 from sims.avr.things import Contents
+
+ROUNDING = 1e-9
+"""Expected gains below this are rounding [nats]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +100,7 @@ def make_truth(
         "gained": bool(revealed),
         "num_revealed": len(revealed),
         "num_closed": sum(_hinges(task, known, p.name) for p in belief.places),
+        **_evidence(step, task, knowledge, before),
         "visible": [
             {"name": s.thing.describe(), "place": s.place.name, "box_xyxy": list(s.box)}
             for s in look.sightings
@@ -103,6 +116,50 @@ def make_truth(
     }
 
 
+def _evidence(step: Step, task: Task, knowledge: Knowledge, before: Contents) -> dict[str, Any]:
+    """What the new picture shows of the evidence, and where."""
+    belief, look = task.belief, knowledge.looks[-1]
+    counting = [s for s in look.sightings if belief.may_count(s.place.name)]
+    size = (look.width, look.height) * 2
+    pieces = None
+    if step.kind == "action":
+        names = [p.name for p in task.layout.hidden_places() if belief.may_count(p.name)]
+        gains = {name: belief.expected_gain(task.first_known(), [name]) for name in names}
+        seen_now = knowledge.known.keys() - before.keys()
+        new = seen_now | (_shown(look) - _shown(knowledge.looks[-2]))
+        most = max(gains.values(), default=0.0)
+        pieces = [
+            {
+                "overlap": float(name in new),
+                "covered": float(name in new),
+                "shown": name in new,
+                "needed": _hinges(task, before, name),
+                "salience": gains[name] / most if most > ROUNDING else 1.0,
+            }
+            for name in names
+        ]
+    return {
+        "relevance": None if pieces is None else _relevance(pieces),
+        "shown_evidence": pieces,
+        "evidence_regions": [
+            [edge / side for edge, side in zip(s.box, size, strict=True)] for s in counting
+        ],
+        "point_limits": [1.0, 1.0],
+    }
+
+
+def _relevance(pieces: list[dict[str, Any]]) -> str:
+    shown = [piece for piece in pieces if piece["shown"]]
+    if not shown:
+        return "erroneous"
+    return "correct" if any(piece["needed"] for piece in shown) else "redundant"
+
+
+def _shown(look: Look) -> set[str]:
+    """Names of the places that a picture lets one look into."""
+    return {*look.emptied, *(s.place.name for s in look.sightings)}
+
+
 def _deed(step: Step) -> dict[str, Any]:
     """What became of a deed of the arm's, where there was one."""
     if step.executed is None:
@@ -112,4 +169,4 @@ def _deed(step: Step) -> dict[str, Any]:
 
 def _hinges(task: Task, known: Contents, place: str) -> bool:
     """Whether the answer may still depend on what stands in a place nobody has looked into."""
-    return place not in known and task.belief.expected_gain(known, [place]) > 1e-9
+    return place not in known and task.belief.expected_gain(known, [place]) > ROUNDING

@@ -25,6 +25,8 @@ from sims.tools.toolbox import choose_tools
 from sims.tools.truth import Step, Tally, judge, make_truth
 
 LETTERS = "ABCD"
+SHOWN_AGAIN = {"drawn", "segmented"}
+"""Facts of tools that show the whole picture again, and no part of it closer."""
 
 
 class LookEnv(gymnasium.Env[dict[str, Any], str]):
@@ -182,13 +184,14 @@ class LookEnv(gymnasium.Env[dict[str, Any], str]):
             step = Step(kind="invalid", error=result.error, sufficient=sufficient)
             return step, result.text, ()
         self._tally.num_calls += 1
-        known = len(self.knowledge.missing())
+        known, missing = frozenset(self.knowledge.known), len(self.knowledge.missing())
         shown, relevance = None, None
         if result.images:
             shown = self.desk.shown[-1]
-            relevance = judge(self.knowledge, shown)
             self._tally.looks.append(list(shown.region))
-            self._tally.relevance[relevance] += 1
+            if not SHOWN_AGAIN & result.facts.keys():
+                relevance = judge(self.knowledge, shown)
+                self._tally.relevance[relevance] += 1
             self.knowledge.note(shown)
         self.knowledge.tell(result.facts.get("told", {}))
         step = Step(
@@ -196,8 +199,9 @@ class LookEnv(gymnasium.Env[dict[str, Any], str]):
             tool=call.name,
             shown=shown,
             relevance=relevance,
+            known=known,
             sufficient=sufficient,
-            gained=len(self.knowledge.missing()) < known,
+            gained=len(self.knowledge.missing()) < missing,
             facts=result.facts,
         )
         return step, result.text, result.images

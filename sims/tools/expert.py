@@ -13,7 +13,7 @@ from sims.tools.desk import look_size
 from sims.tools.knowledge import Knowledge
 from sims.tools.sight import readable_side
 
-STYLES = ("best", "point", "wander", "direct")
+STYLES = ("best", "point", "mark", "wander", "direct")
 PURPOSEFUL_SHARE = 0.3
 """Share of its looks at which the wandering demonstrator does what the best one does."""
 MARGIN = 1.15
@@ -32,10 +32,11 @@ def expert_reply(knowledge: Knowledge, style: str = "best") -> str:
 
     Args:
         knowledge: what has been seen.
-        style: "best" crops what it needs to see; "point" zooms at it instead; "wander" sees and
-            answers the same, but seven looks in ten it crops some part of the picture, blindly;
-            "direct" answers at once. Where a tool is not there, another that serves takes its
-            place.
+        style: "best" crops what it needs to see; "point" zooms at it instead; "mark" first draws a
+            box around each thing that is asked about, or a mark on it, as far as turns and marks
+            go, then does as "best" does; "wander" sees and answers the same, but seven looks in ten
+            it crops some part of the picture, blindly; "direct" answers at once. Where a tool is
+            not there, another that serves takes its place.
 
     Raises:
         ValueError: for an unknown style.
@@ -43,13 +44,17 @@ def expert_reply(knowledge: Knowledge, style: str = "best") -> str:
     if style not in STYLES:
         raise ValueError(f"expert style {style!r} is unknown; legal: {', '.join(STYLES)}")
     answer = knowledge.question.decided(knowledge.known, knowledge.desk.scene)
-    call = ""
+    call, index = "", -1
     can_look = style != "direct" and knowledge.turns_left > 1
-    if answer is None and can_look and knowledge.missing():
+    if can_look and style == "mark" and (left := _unmarked(knowledge)):
+        index = left[0]
+        call = _marking(knowledge, index)
+    elif answer is None and can_look and knowledge.missing():
+        index = knowledge.missing()[0]
         call = _choose_call(knowledge, style)
     if call:
-        index = knowledge.missing()[0]
-        return f"<think>{_intent(knowledge, index)}</think><action>{call}</action>"
+        thought = _intent(knowledge, index, style)
+        return f"<think>{thought}</think><action>{call}</action>"
     guess = answer is None
     answer = _guess(knowledge) if answer is None else answer
     letter = knowledge.letter_of(answer)
@@ -70,6 +75,25 @@ def _choose_call(knowledge: Knowledge, style: str) -> str:
     if chosen == "zoom":
         return _zoom_call(knowledge, region)
     return f"{chosen}{_written(knowledge, region)}" if chosen else ""
+
+
+def _unmarked(knowledge: Knowledge) -> list[int]:
+    """The items that the question hangs on around which it has drawn nothing yet."""
+    desk = knowledge.desk
+    if len(desk.marks) >= desk.config.max_marks or not {"draw_box", "mark"} & {*desk.config.tools}:
+        return []
+    return list(knowledge.question.targets[len(desk.marks) :])
+
+
+def _marking(knowledge: Knowledge, index: int) -> str:
+    """How it draws a box around an item, or a mark on it, under the item's name."""
+    desk = knowledge.desk
+    name = "" if knowledge.brief else f", label={desk.scene.items[index].name}"
+    if "draw_box" in desk.config.tools:
+        words = _written(knowledge, knowledge.box_of(index).grown(MARGIN)).strip("()")
+        return f"draw_box({words}{name})"
+    words = desk.write_point(knowledge.box_of(index).center).strip("()")
+    return f"mark({words}{name})"
 
 
 def _written(knowledge: Knowledge, region: Box) -> str:
@@ -125,16 +149,18 @@ def _readings(knowledge: Knowledge) -> str:
     return ", ".join(f"the {items[index].name} shows {knowledge.known[index]}" for index in read)
 
 
-def _intent(knowledge: Knowledge, index: int) -> str:
-    """Why it looks: what it sees, where, and what it cannot see yet."""
+def _intent(knowledge: Knowledge, index: int, style: str) -> str:
+    """Why it looks or draws: what it sees, where, and what it cannot see yet."""
     name = knowledge.desk.scene.items[index].name
     box = _written(knowledge, knowledge.box_of(index))
+    place = knowledge.desk.write_point(knowledge.box_of(index).center)
     if knowledge.brief:
-        return f"the {name} {box}"
+        return f"the {name} {place if style == 'point' else box}"
+    if style == "mark" and index in _unmarked(knowledge):
+        return f"The question is about the {name}. It is at {place}, in {box}; I mark it."
     read = _readings(knowledge)
     so_far = f"So far {read}. " if read else ""
     reason = _TOO_SMALL[knowledge.draw(len(_TOO_SMALL), salt="reason")]
-    place = knowledge.desk.write_point(knowledge.box_of(index).center)
     return f"{so_far}The {name} is at {place}, in {box}; {reason}. I look closer."
 
 

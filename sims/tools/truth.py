@@ -20,9 +20,16 @@ and after every step:
   `overlaps` with each piece of evidence: `iou` (with the label), `object_iou`, `covered` and
   `object_covered` (shares of label and thing in the look), `shown_px` (the label's shorter side in
   it) and `readable`.
-- `relevance` of that look: "correct" (it shows evidence not read before), "redundant" (it shows
-  only evidence that had been read), "erroneous" (it shows none), or None without a look.
+- `relevance` of a look at a part: "correct" (it shows evidence not read before), "redundant" (it
+  shows only evidence that had been read), "erroneous" (it shows none), or None where no part was
+  looked at: the whole that is shown again with something drawn on it is no such look.
   `gained`: whether evidence was read for the first time.
+- `shown_evidence`: None where `relevance` is; else for each piece of evidence `overlap` and
+  `covered` (IoU of the look with its thing, and the thing's share in the look), `shown` (whether it
+  can be read), `needed` (whether it had not been read before) and `salience`: 1 where it alone
+  decides the answer, else 1 / the number of pieces.
+- `evidence_regions`: boxes of the things with evidence, as shares of the whole picture;
+  `point_limits`: the x and y that a policy writes for its right and lower edge.
 - `drawn`, `detected`, `segmented`, `told`, `distance`: what the other tools did, where they did.
 - `seen`: of each piece of evidence, whether it has been read; `sufficient`: whether what had been
   read before this reply decides the answer (at the reset: whether the small picture does).
@@ -42,6 +49,7 @@ from sims.tools.desk import Desk, Shown
 from sims.tools.knowledge import Knowledge, readable_items
 from sims.tools.photograph import Sighting
 from sims.tools.sight import readable_side
+from sims.tools.tool import WHOLE
 
 RELEVANCE = ("correct", "redundant", "erroneous")
 _FACTS = ("drawn", "detected", "segmented", "told", "distance")
@@ -75,6 +83,7 @@ class Step:
         error: why a reply was invalid; "" otherwise.
         shown: the picture that a tool showed, or None.
         relevance: one of `RELEVANCE`, or None.
+        known: indices of the items that had been read before.
         sufficient: whether the answer was decided before.
         gained: whether evidence was read for the first time.
         facts: a tool's.
@@ -86,6 +95,7 @@ class Step:
     error: str = ""
     shown: Shown | None = None
     relevance: str | None = None
+    known: frozenset[int] = frozenset()
     sufficient: bool = False
     gained: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -122,6 +132,11 @@ def make_truth(step: Step, task: str, knowledge: Knowledge, tally: Tally) -> dic
         "look": None if step.shown is None else _look(knowledge, step.shown),
         "relevance": step.relevance,
         "gained": step.gained,
+        "shown_evidence": _shown_evidence(step, knowledge),
+        "evidence_regions": [
+            region for index in question.targets if (region := _region(desk, index)) is not None
+        ],
+        "point_limits": list(desk.frame(WHOLE).limits),
         **{name: step.facts.get(name) for name in _FACTS},
         "seen": [index in knowledge.known for index in question.targets],
         "sufficient": step.sufficient,
@@ -132,6 +147,43 @@ def make_truth(step: Step, task: str, knowledge: Knowledge, tally: Tally) -> dic
         "num_marks": len(desk.marks),
         "num_relevant": dict(tally.relevance),
     }
+
+
+def _shown_evidence(step: Step, knowledge: Knowledge) -> list[dict[str, Any]] | None:
+    """How a look at a part shows each piece of evidence."""
+    if step.shown is None or step.relevance is None:
+        return None
+    desk, region = knowledge.desk, step.shown.region
+    readable = readable_items(desk, step.shown)
+    pieces = []
+    for index in knowledge.question.targets:
+        thing = desk.photograph().sightings[index].box
+        pieces.append(
+            {
+                "overlap": 0.0 if thing is None else region.iou(thing),
+                "covered": 0.0 if thing is None else thing.share_in(region),
+                "shown": index in readable,
+                "needed": index not in step.known,
+                "salience": _salience(knowledge, index),
+            }
+        )
+    return pieces
+
+
+def _salience(knowledge: Knowledge, index: int) -> float:
+    """1 for a label that alone decides the answer, else 1 / the number of labels it hangs on."""
+    question, scene = knowledge.question, knowledge.desk.scene
+    alone = question.decided({index: scene.items[index].symbol}, scene) is not None
+    return 1.0 if alone else 1.0 / len(question.targets)
+
+
+def _region(desk: Desk, index: int) -> list[float] | None:
+    """Where an item is in the whole picture, as shares of its sides; None where out of view."""
+    box = desk.photograph().sightings[index].box
+    if box is None:
+        return None
+    width, height = desk.whole.width, desk.whole.height
+    return [box.x0 / width, box.y0 / height, box.x1 / width, box.y1 / height]
 
 
 def _evidence(desk: Desk, index: int) -> dict[str, Any]:

@@ -34,6 +34,7 @@ TRUTH_KEYS = {
     *("gold", "gold_letter", "question_kind", "scene_type", "scene_kind", "sufficient"),
     *("kind", "choice", "action", "gained", "num_revealed", "num_closed", "visible", "station"),
     *("belief", "entropy", "entropy_drop", "logprob_gain", "expected_gains", "expected_gain"),
+    *("relevance", "shown_evidence", "evidence_regions", "point_limits"),
 }
 
 

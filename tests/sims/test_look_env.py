@@ -237,7 +237,7 @@ def test_few_words_and_two_decimals_are_enough():
     assert all(solve(env, seed)["success"] for seed in range(3))
 
 
-@pytest.mark.parametrize("style", ["best", "point", "wander", "direct"])
+@pytest.mark.parametrize("style", ["best", "point", "mark", "wander", "direct"])
 def test_expert_styles(style):
     env = make_env(max_turns=6)
     infos = [solve(env, seed, style) for seed in range(6)]
@@ -245,6 +245,9 @@ def test_expert_styles(style):
     calls = sum(info["truth"]["num_calls"] for info in infos)
     if style == "direct":
         assert (calls, solved < 6) == (0, True)
+    elif style == "mark":
+        assert (calls, solved) == (12, 6), "a box around the thing, then a look at it"
+        assert all(info["truth"]["num_marks"] == 1 for info in infos)
     elif style != "wander":
         assert (calls, solved) == (6, 6)
     else:

@@ -35,6 +35,7 @@ TRUTH_KEYS = {
     *("shown_seconds", "shown_boxes", "num_frames_used", "frame_budget", "num_frames", "fps"),
     *("duration_seconds", "evidence", "evidence_boxes", "evidence_seen", "gained", "sufficient"),
     *("consistent", "broken_rule", "mentions_time", "evidence_interval"),
+    *("relevance", "shown_evidence", "evidence_regions", "point_limits"),
 }
 
 

@@ -27,3 +27,11 @@ def _replies(episode: Episode) -> list[np.ndarray]:
     if len(known) != len(replies):
         raise ValueError("reward term 'overlong' counts tokens; this policy has none")
     return known
+
+
+def text_bonus(group: Sequence[Episode], *, each: float = 0.001, most: float = 0.25) -> np.ndarray:
+    """min(`most`, `each` x characters of all replies): the length reward of VLM-R3
+    (arXiv 2505.16192).
+    """
+    lengths = [sum(len(turn.output.text or "") for turn in e.turns) for e in group]
+    return np.minimum(most, each * np.array(lengths, dtype=float))

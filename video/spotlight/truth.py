@@ -19,6 +19,15 @@ At the reset and after every step:
 - `evidence`: stretches that have to be seen [s]; `evidence_boxes`: where in the frame, each
   {`interval`, `box_xyxy_norm`}; `evidence_seen`: of each stretch, whether a frame shown so far lies
   in it.
+- `relevance` of the frames shown at this turn: "correct" (some lie in evidence of which no frame
+  had been shown), "redundant" (only in evidence of which some had), "erroneous" (in none), or None
+  where none were shown, or the set names no evidence.
+- `shown_evidence`: None where `relevance` is; else for each stretch of evidence `shown` (whether a
+  frame lies in it), `overlap` and `covered` (temporal IoU of the stretch looked at with it, and its
+  share in that stretch; for a zoom, where there are evidence boxes at that moment, of the box with
+  the best of them), `needed` (whether no frame of it had been shown) and `salience` (1.0).
+- `evidence_regions`: evidence boxes of the moments shown at this turn, as shares of the frame;
+  `point_limits`: the x and y that a policy writes for its right and lower edge.
 - `gained`: whether this turn's frames lie in a stretch of evidence that no frame before lay in.
 - `sufficient`: whether every stretch of evidence had been hit before this reply (at the reset: by
   the scan); None where the set names no evidence.
@@ -38,6 +47,7 @@ from video.questions import Interval, VideoQuestion
 from video.spotlight.clock import mentions_time
 from video.spotlight.consistency import Verdict
 from video.spotlight.looks import Box, Look
+from video.spotlight.shown_evidence import describe_shown
 
 
 @dataclass(kw_only=True)
@@ -48,14 +58,16 @@ class Watched:
         evidence: stretches that have to be seen.
         num_frames: frames shown, repeats counted.
         seen: of each stretch, whether a frame shown lies in it.
+        seen_before: the same before the latest frames.
     """
 
     evidence: tuple[Interval, ...]
     num_frames: int = 0
     seen: list[bool] = field(default_factory=list)
+    seen_before: list[bool] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.seen = [False] * len(self.evidence)
+        self.seen = self.seen_before = [False] * len(self.evidence)
 
     @property
     def sufficient(self) -> bool | None:
@@ -65,6 +77,7 @@ class Watched:
     def add(self, seconds: Sequence[float]) -> bool:
         """Note frames that are shown, and say whether they hit evidence for the first time."""
         self.num_frames += len(seconds)
+        self.seen_before = self.seen
         hits = [any(interval.contains(s) for s in seconds) for interval in self.evidence]
         gained = any(hit and not seen for hit, seen in zip(hits, self.seen, strict=True))
         self.seen = [hit or seen for hit, seen in zip(hits, self.seen, strict=True)]
@@ -144,6 +157,7 @@ def make_truth(
         "fps": float(film.average_fps),
         "duration_seconds": float(film.duration_seconds),
         "evidence_seen": list(watched.seen),
+        **describe_shown(question, film, look, shown.seconds, watched.seen_before),
         "gained": step.gained,
         "sufficient": step.sufficient,
         "consistent": verdict.consistent,
