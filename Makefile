@@ -6,7 +6,7 @@
 # EXTRAS       what to install beside the base (see pyproject.toml)
 PYTHON      ?= python3
 TORCH_INDEX ?=
-EXTRAS      ?= train,lora,video,bullet,ray,parquet,wandb,dev
+EXTRAS      ?= train,lora,video,bullet,ray,parquet,wandb,tensorboard,dev
 VENV        ?= .venv
 CONSTRAINTS ?= constraints/cpu.txt
 
@@ -40,8 +40,6 @@ test-slow: $(STAMP) ## the slow tests alone
 
 test-external: $(STAMP) ## what other packages make of ours, and we of theirs, each in its own environment
 	$(BIN)/python scripts/external_tests.py
-	$(BIN)/python scripts/external_venvs.py gymnasium-robotics robosuite metaworld -- \
-	    python -m pytest tests/external/test_adapters.py
 
 test-vllm: $(STAMP) ## our engine against vLLM itself, on the CPU, in an environment of its own
 	$(BIN)/python scripts/external_tests.py vllm

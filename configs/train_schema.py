@@ -10,8 +10,9 @@ from configs.schemas import RunConfig
 from sims.config import EnvConfig
 from training.cluster_config import ClusterConfig
 from training.experiment import ExperimentConfig
+from training.logger_config import LoggerConfig
 from training.rewards.compose import RewardConfig
-from training.wandb_mirror import LoggerConfig
+from training.study_config import StudyConfig
 
 
 @dataclass(kw_only=True)
@@ -23,6 +24,7 @@ class TrainScript(ExperimentConfig):
         reward: what reinforcement rewards; the evaluation reports the same sum.
         run: where the results go.
         logger: where metrics go beside the run's own files.
+        study: arms to train and compare; without any, the experiment itself is run.
         cluster: the GPUs that the settings are for, by which a run is planned; null for any.
         title: heading of the report.
     """
@@ -31,13 +33,14 @@ class TrainScript(ExperimentConfig):
     reward: RewardConfig = MISSING  # a default would be merged into what is chosen
     run: RunConfig = field(default_factory=RunConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
+    study: StudyConfig = field(default_factory=StudyConfig)
     cluster: ClusterConfig | None = None
     title: str = "Saccade training run"
 
     def check(self) -> None:
         """Raise `ValueError` naming the first field that is out of range."""
         super().check()
-        for part in (self.env, self.run, self.logger):
+        for part in (self.env, self.run, self.logger, self.study):
             part.check()
         if self.cluster is not None:
             self.cluster.check()

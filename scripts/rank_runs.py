@@ -30,13 +30,18 @@ def rank_run(config: TrainScript) -> RankRun:
     """Meet the other processes, where there are any.
 
     Raises:
-        ValueError: there are several, and a learner is not spread over them; or more of them than
-            GPUs on this host.
+        ValueError: there are several, and a learner is not spread over them, or the run is a study;
+            or more of them than GPUs on this host.
     """
     path = Path(config.run.root) / config.run.name
     num_processes = int(os.environ.get("WORLD_SIZE", "1"))
     if num_processes == 1:
         return RankRun(rank=0, config=config, checkpoints_path=path / "checkpoints")
+    if config.study.arms:
+        raise ValueError(
+            f"study.arms names {', '.join(config.study.arms)}, but {num_processes} processes were "
+            "started: run a study in one process, or its arms one by one"
+        )
     learners = {"cold_start": config.cold_start.learner, "algorithm": config.algorithm.learner}
     for name, learner in learners.items():
         if learner.sharding is None:

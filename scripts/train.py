@@ -8,6 +8,7 @@ rewritten as the run goes on. Ctrl-C saves; run.resume=true goes on.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 
@@ -16,13 +17,14 @@ from scripts.hydra_door import run_script
 from scripts.making import make_pool, open_run
 from scripts.variants import variants_of
 from sims import make_env
-from training.wandb_mirror import WandbMirror
+from training.mirrors import Mirrors
 
 try:
     from configs.train_schema import TrainScript
     from scripts.rank_runs import rank_run
     from training.experiment import Experiment
     from training.process_group import leave_processes
+    from training.study import Study
 except ModuleNotFoundError as missing:
     sys.exit(f"train.py: {check_only_training_is_missing(missing)}")
 
@@ -31,6 +33,7 @@ EXAMPLES = (
     "python scripts/train.py experiment=demo run.resume=true",
     "python scripts/train.py env=avr/nursery debug=tiny run.name=try",
     "python scripts/train.py experiment=spotlight_tiny",
+    "python scripts/train.py experiment=demo_study run.resume=true",
     "python scripts/train.py env=avr/nursery algorithm=dr_grpo reward=answer run.name=plain",
 )
 
@@ -42,9 +45,14 @@ def main(config: TrainScript, config_yaml: str) -> None:
     part = rank_run(config)
     config = part.config
     run = open_run(config.run, config_yaml)
-    mirror = WandbMirror(config.logger, run.path, asdict(config))
+    prometheus = config.rollout.prometheus
+    mirror = Mirrors(config.logger, run.path, asdict(config), prometheus=prometheus)
+    make: Callable[..., Experiment | Study]
+    make = partial(Experiment, checkpoints_path=part.checkpoints_path)
+    if config.study.arms:
+        make = partial(Study, config.study)
     try:
-        Experiment(
+        make(
             config,
             lambda: make_env(config.env),
             run,
@@ -52,7 +60,6 @@ def main(config: TrainScript, config_yaml: str) -> None:
             mirror=mirror,
             make_variant=variants_of(config.env),
             make_pool=partial(make_pool, config.rollout),
-            checkpoints_path=part.checkpoints_path,
         ).train()
     finally:
         mirror.close()

@@ -51,6 +51,8 @@ DOORS = {
     "vllm": MODELS,
     "peft": ("training/lora.py",),
     "ray": ("training/ray_*.py",),
+    "tensorboard": ("training/tensorboard_mirror.py",),
+    "verl": ("training/adapters/verl.py",),
     "hydra": ("scripts/*", "configs/*"),
     "omegaconf": ("scripts/*", "configs/*"),
 }

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-SCALES = ("std", "none", "leave_one_out")
+SCALES = ("std", "none", "leave_one_out", "accepted")
 
 
 def group_advantages(rewards: np.ndarray, *, scale: str = "std", eps: float = 1e-4) -> np.ndarray:
@@ -21,16 +21,18 @@ def group_advantages(rewards: np.ndarray, *, scale: str = "std", eps: float = 1e
     as in TRL and verl. The two differ in eps alone: TRL adds 1e-4 (our default), verl 1e-6. With
     scale "none" the difference to the mean is returned as it is (Dr. GRPO, arXiv:2503.20783), with
     "leave_one_out" the difference to the mean of the others, `G / (G - 1)` times as much (RLOO,
-    arXiv:2402.14740).
+    arXiv:2402.14740). With "accepted" nothing is compared: members that earned more than 0 get 1
+    and all others 0, so that a step on fresh rollouts imitates those that were right
+    (rejection-sampling fine-tuning, as in STaR, arXiv:2203.14465, and RAFT, arXiv:2304.06767).
 
     Args:
         rewards: (G,), one number per member, G >= 1.
-        scale: "std", "none" or "leave_one_out".
+        scale: "std", "none", "leave_one_out" or "accepted".
         eps: added to the standard deviation, >= 0.
 
     Returns:
-        float64 (G,), summing to 0 up to rounding. Exactly 0 everywhere when all rewards are equal,
-        which includes groups of one.
+        float64 (G,), summing to 0 up to rounding, and exactly 0 everywhere when all rewards are
+        equal, which includes groups of one; but with "accepted" 0 or 1.
 
     Raises:
         ValueError: a reward is NaN or infinite, or an argument is out of range.
@@ -41,6 +43,8 @@ def group_advantages(rewards: np.ndarray, *, scale: str = "std", eps: float = 1e
         raise ValueError(f"rewards must have shape (G,) with G >= 1, not {rewards.shape}")
     if not np.isfinite(rewards).all():
         raise ValueError(f"rewards must be finite; got {rewards.tolist()}")
+    if scale == "accepted":
+        return (rewards > 0).astype(np.float64)
     # The mean of equal floats can differ from them in the last bit, and dividing by eps makes it
     # large.
     if rewards.min() == rewards.max():

@@ -37,6 +37,7 @@ from training.grpo import GrpoConfig, reinforce
 from training.held_out import ROWS, HeldOut, HeldOutConfig
 from training.interrupts import StopRequest
 from training.learner import Learner
+from training.logger_config import Mirror
 from training.pool import LocalPool, MakeEnv, MakePool, MakeVariant
 from training.progress import progress_bar
 from training.reference import Reference
@@ -47,7 +48,6 @@ from training.run_directory import RunDirectory
 from training.seeding import task_seeds
 from training.sft import ExpertBatches, ImitationConfig, imitate
 from training.vla_agent import make_vla_agent
-from training.wandb_mirror import WandbMirror
 
 FEWEST_STEPS = 6
 """Steps of imitation that continue a cold start, at least: five of warm-up and one more."""
@@ -140,7 +140,7 @@ class Experiment:
         run: RunDirectory,
         *,
         title: str,
-        mirror: WandbMirror,
+        mirror: Mirror,
         make_variant: MakeVariant | None = None,
         make_pool: MakePool = LocalPool,
         checkpoints_path: Path | None = None,

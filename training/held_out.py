@@ -22,6 +22,7 @@ from training.checks import check_at_least
 from training.episode import Episode, save_episode
 from training.evaluation import EvaluationConfig, evaluate, fit_best_constant, summarise
 from training.interrupts import StopRequest
+from training.outcomes import keep_outcomes
 from training.pool import MakeVariant, Pool
 from training.progress import progress_bar
 from training.reporter import Reporter
@@ -136,6 +137,7 @@ class HeldOut:
                 on_episode=lambda episode: bar({}),
             )
         reward = self._reward_of(policy, episodes)
+        keep_outcomes(self._run.path, row, episodes)
         self._keep(row, episodes, summarise(episodes, reward, config.terms))
         self._stop_if_asked(f"the evaluation of {row}")
 

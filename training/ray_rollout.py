@@ -26,6 +26,7 @@ from training.ray_session import start_ray
 from training.ray_worker import Worker
 from training.rollout import TooManyFailuresError
 from training.rollout_config import RolloutConfig
+from training.rollout_metrics import RolloutMetrics
 from training.seat import Answer, Move
 from training.wire import unpack
 
@@ -71,7 +72,7 @@ class RayPool:
         self._envs_per_actor = num_envs // config.num_actors
         self.max_wait_seconds = config.max_wait_ms / 1000
         self.max_attempts = config.max_attempts
-        self.metrics = RayMetrics()
+        self.metrics = RayMetrics() if config.prometheus else RolloutMetrics()
         self.renderers: dict[int, str] = {}
         start_ray(config)
         self._make_env = ray.put(make_env)

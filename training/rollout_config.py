@@ -22,8 +22,8 @@ class RolloutConfig:
         asynchrony: "sync" collects a step's episodes with the weights that the step improves;
             "one_step_off" collects the next step's meanwhile; "async" collects up to
             `max_staleness` steps ahead.
-        max_staleness: how many optimizer steps old the weights behind a turn may be, 1 or more;
-            only "async" reads it.
+        max_staleness: how many steps of the algorithm old the weights behind a turn may be, 1 or
+            more; only "async" reads it.
         address: a running Ray cluster, as host:port, or "auto" for the one on this machine; null
             starts one in this machine for the run alone.
         num_actors: processes that hold environments, at least 1. `num_envs` is shared out among
@@ -42,6 +42,8 @@ class RolloutConfig:
         render_devices: EGL devices that actors draw with, taken in turn; empty leaves the choice to
             MuJoCo, which takes the first.
         gpu_rendering: whether an actor that draws in software is an error.
+        prometheus: whether Ray exports what collecting and training measure, for a Prometheus that
+            scrapes the cluster.
     """
 
     kind: str = "local"
@@ -59,6 +61,7 @@ class RolloutConfig:
     object_store_mib: int = 400
     render_devices: list[int] = field(default_factory=list)
     gpu_rendering: bool = False
+    prometheus: bool = False
 
     def check(self) -> None:
         """Raise `ValueError` naming the first field that is out of range."""
@@ -77,6 +80,11 @@ class RolloutConfig:
         if any(device < 0 for device in self.render_devices):
             raise ValueError(
                 f"rollout.render_devices is {self.render_devices}; each must be 0 or more"
+            )
+        if self.prometheus and self.kind != "ray":
+            raise ValueError(
+                f"rollout.prometheus is true with rollout.kind={self.kind}, which has no Ray that "
+                "could export metrics; legal: false, or rollout.kind=ray"
             )
         if self.address is not None and not ADDRESS.fullmatch(self.address):
             raise ValueError(

@@ -4,34 +4,17 @@ when switched on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-MODES = ("off", "offline", "online")
+from training.logger_config import LoggerConfig, package_missing
 
-
-@dataclass(kw_only=True)
-class LoggerConfig:
-    """Where metrics go beside the run's own files.
-
-    Attributes:
-        wandb: "off", "offline" (files under the run's directory, `wandb sync` sends them) or
-            "online".
-        project: project name at Weights & Biases.
-    """
-
-    wandb: str = "off"
-    project: str = "saccade"
-
-    def check(self) -> None:
-        """Raise `ValueError` for an unknown mode."""
-        if self.wandb not in MODES:
-            raise ValueError(f"logger.wandb is {self.wandb!r}; legal: {', '.join(MODES)}")
+__all__ = ["LoggerConfig", "WandbMirror"]
 
 
 class WandbMirror:
-    """Sends what `log` is given to a Weights & Biases run, or nowhere when switched off.
+    """Sends what `log` is given to a Weights & Biases run, or nowhere when switched off. See
+    `training.logger_config.Mirror`.
 
     Args:
         config: the mode.
@@ -49,11 +32,7 @@ class WandbMirror:
         try:
             import wandb
         except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                f"logger.wandb={config.wandb} needs the package wandb: "
-                "pip install 'saccade[wandb]'",
-                name="wandb",
-            ) from error
+            raise package_missing("wandb", f"logger.wandb={config.wandb}") from error
         self._run = wandb.init(
             mode=config.wandb,  # type: ignore[arg-type]
             project=config.project,

@@ -60,6 +60,13 @@ def test_leave_one_out_compares_with_the_others(size):
         assert advantage == pytest.approx(rewards[i] - others.mean(), abs=1e-12)
 
 
+def test_rejection_sampling_takes_what_earned_anything():
+    rewards = np.array([0.0, 1.0, -0.2, 0.5])
+    assert group_advantages(rewards, scale="accepted").tolist() == [0.0, 1.0, 0.0, 1.0]
+    assert group_advantages(np.ones(3), scale="accepted").tolist() == [1.0, 1.0, 1.0]
+    assert not has_signal(group_advantages(np.zeros(3), scale="accepted"))
+
+
 @given(REWARDS, st.sampled_from(["std", "none", "leave_one_out"]))
 def test_advantages_sum_to_zero(rewards, scale):
     assert group_advantages(np.round(rewards, 3), scale=scale).sum() == pytest.approx(0, abs=1e-9)

@@ -47,6 +47,8 @@ class FilmConfig:
         card_seconds: how long a card is shown [s].
         visit_seconds: how long a visitor is in the picture [s].
         mean_gap_seconds: mean time between a visitor that changes nothing and the next [s].
+        visitor_radius: of a spherical visitor, in halves of the frame's height, 0.15 to 0.3; a
+            smaller one leaves more room for what it carries.
         luggage_share: share of those that carry something of their own, in [0, 1].
         colors: names in use, of visitors and things.
         standing_shapes, visitor_shapes: shapes in use.
@@ -72,6 +74,7 @@ class FilmConfig:
     card_seconds: float = 2.0
     visit_seconds: float = 2.0
     mean_gap_seconds: float = 6.0
+    visitor_radius: float = 0.3
     luggage_share: float = 0.5
     colors: list[str] = field(default_factory=lambda: list(FILM_COLORS))
     standing_shapes: list[str] = field(default_factory=lambda: list(SHAPES))
@@ -129,6 +132,7 @@ class FilmConfig:
             "card_seconds": (0.5, 10.0),
             "visit_seconds": (0.5, 10.0),
             "mean_gap_seconds": (0.5, 3600.0),
+            "visitor_radius": (0.15, 0.3),
             "luggage_share": (0.0, 1.0),
             "num_places": (3, 12),
             **dict.fromkeys(("num_taken", "num_brought", "num_moved", "num_kept"), (0, 12)),
@@ -212,6 +216,7 @@ def nursery_film_config(
         max_chapters=1,
         visit_seconds=1.5,
         mean_gap_seconds=0.5,
+        visitor_radius=0.22,
         luggage_share=0.8,
         colors=["red", "blue", "green", "yellow"],
         standing_shapes=["cube"],

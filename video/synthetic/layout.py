@@ -19,8 +19,6 @@ CAMERA_TILT = math.radians(9.0)
 SHELF_TOP = 0.06
 FLOOR = -0.95
 CUBE_YAW = math.radians(24.0)
-MAX_CARRIED_RADIUS = 0.175
-"""What is carried fits between the visitor and the shelf."""
 BULB_HEIGHT, BULB_RADIUS = 0.4, 0.14
 """Of the lamp, above the shelf."""
 Box = tuple[float, float, float, float]
@@ -61,8 +59,10 @@ class Layout:
 
     @property
     def carried_radius(self) -> float:
-        """Of what a visitor carries: smaller than on the shelf where there is no room for it."""
-        return min(self.thing_radius, MAX_CARRIED_RADIUS)
+        """Of what a visitor carries: it fits between the visitor and the shelf, and may be smaller
+        there than on the shelf.
+        """
+        return min(self.thing_radius, -FLOOR / 2 - self.visitor_radius)
 
     @property
     def shelf_x(self) -> tuple[float, float]:
@@ -74,11 +74,13 @@ class Layout:
 
 def make_layout(config: FilmConfig) -> Layout:
     """The layout of films of a configuration."""
-    return _layout(config.width / config.height, config.num_places, config.has_lamp)
+    return _layout(
+        config.width / config.height, config.num_places, config.has_lamp, config.visitor_radius
+    )
 
 
 @lru_cache(maxsize=32)
-def _layout(half_width: float, num_places: int, has_lamp: bool) -> Layout:
+def _layout(half_width: float, num_places: int, has_lamp: bool, visitor_radius: float) -> Layout:
     usable = 2 * half_width * (0.84 if has_lamp else 1.0)
     pitch = usable / num_places
     places = tuple(-half_width + pitch * (index + 0.5) for index in range(num_places))
@@ -86,7 +88,7 @@ def _layout(half_width: float, num_places: int, has_lamp: bool) -> Layout:
         half_width=half_width,
         place_x=places,
         thing_radius=min(0.43 * pitch, 0.36),
-        visitor_radius=min(0.3, 0.4 * 2 * half_width / 3),
+        visitor_radius=min(visitor_radius, 0.4 * 2 * half_width / 3),
         lamp_x=half_width * 0.85 if has_lamp else None,
     )
 
