@@ -11,32 +11,29 @@ a time.
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-SCHEMA_VERSION = 1
-WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
-_FOLDER = re.compile(r"step-(\d{6,})")
+from training.checkpoint_folder import (
+    CheckpointState,
+    CheckpointUnreadable,
+    NewCheckpoint,
+    read_record,
+    restore_random_state,
+    state_of,
+)
+
+WEIGHTS, OPTIMIZER = "weights.safetensors", "optimizer.safetensors"
 _SHOWN = 4
 
 
 class CheckpointMismatch(ValueError):  # noqa: N818
     """A checkpoint holds other tensors than the model or optimizer it is loaded into."""
-
-
-class CheckpointUnreadable(OSError):  # noqa: N818
-    """A file of a checkpoint is missing, cut short, or of another schema."""
 
 
 class Stateful(Protocol):
@@ -47,21 +44,6 @@ class Stateful(Protocol):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` returned."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CheckpointState:
-    """What a checkpoint holds beside tensors.
-
-    Attributes:
-        step: the step the run had reached; the next one is `step`, counted from 0.
-        config: the run's configuration.
-        extra_state: whatever else the caller saved.
-    """
-
-    step: int
-    config: dict[str, Any]
-    extra_state: dict[str, Any] = field(default_factory=dict)
 
 
 def save_checkpoint(
@@ -90,39 +72,23 @@ def save_checkpoint(
     Raises:
         ValueError: `step` or `keep_last` out of range, or state that JSON cannot hold.
     """
-    if step < 0:
-        raise ValueError(f"step = {step} is not legal; it must be >= 0")
-    if keep_last is not None and keep_last < 1:
-        raise ValueError(f"keep_last = {keep_last} is not legal; it must be >= 1, or None")
     weights, aliases = _without_duplicates(model.state_dict())
     learner_state = learner.state_dict()
-    record = {
-        "schema_version": SCHEMA_VERSION,
-        "step": step,
-        "config": config,
-        "extra_state": extra_state or {},
-        "learner_step": learner_state["step"],
-        "shared_tensors": aliases,
-        "random_state": _random_state(),
-    }
-    text = _to_json(record)
-    directory = Path(directory)
-    final = directory / f"step-{step:06d}"
-    folder = directory / f".{final.name}.partial"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    _save_tensors(weights, folder / WEIGHTS)
-    _save_tensors(learner_state["tensors"], folder / OPTIMIZER)
-    (folder / STATE).write_text(text)
-    _publish(folder, final)
-    _prune(directory, keep_last, newest=final)
-    return final
-
-
-def latest_checkpoint(directory: Path | str) -> Path | None:
-    """The complete checkpoint with the highest step, or None when there is none."""
-    folders = _checkpoints(Path(directory))
-    return folders[-1] if folders else None
+    made = NewCheckpoint(
+        directory,
+        step=step,
+        keep_last=keep_last,
+        record={
+            "config": config,
+            "extra_state": extra_state or {},
+            "learner_step": learner_state["step"],
+            "shared_tensors": aliases,
+        },
+    )
+    made.clear()
+    _save_tensors(weights, made.folder / WEIGHTS)
+    _save_tensors(learner_state["tensors"], made.folder / OPTIMIZER)
+    return made.publish()
 
 
 def load_checkpoint(
@@ -140,7 +106,7 @@ def load_checkpoint(
         CheckpointMismatch: the tensors do not fit; neither model nor learner is changed then.
     """
     path = Path(path)
-    record = _read_state(path / STATE)
+    record = read_record(path)
     aliases: dict[str, str] = record["shared_tensors"]
     weights = _load_tensors(path / WEIGHTS)
     weights |= {alias: weights[name] for alias, name in aliases.items() if name in weights}
@@ -150,11 +116,9 @@ def load_checkpoint(
     if learner is not None:
         tensors = _load_tensors(path / OPTIMIZER)
         learner.load_state_dict({"step": record["learner_step"], "tensors": tensors})
-        _restore_random_state(record["random_state"])
+        restore_random_state(record)
     model.load_state_dict(weights)
-    return CheckpointState(
-        step=record["step"], config=record["config"], extra_state=record["extra_state"]
-    )
+    return state_of(record)
 
 
 def check_tensors_match(
@@ -227,73 +191,3 @@ def _load_tensors(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise CheckpointUnreadable(f"{path}: missing or damaged ({error})") from error
-
-
-def _to_json(record: dict[str, Any]) -> str:
-    try:
-        return json.dumps(record, indent=1, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"config and extra_state must be JSON without NaN: {error}") from error
-
-
-def _read_state(path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise CheckpointUnreadable(f"{path}: missing or damaged ({error})") from error
-    version = record.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise CheckpointUnreadable(f"{path}: schema {version}, this code reads {SCHEMA_VERSION}")
-    return record
-
-
-def _random_state() -> dict[str, Any]:
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    return {"cpu": _to_hex(torch.get_rng_state()), "cuda": [_to_hex(state) for state in cuda]}
-
-
-def _restore_random_state(record: dict[str, Any]) -> None:
-    torch.set_rng_state(_from_hex(record["cpu"]))
-    # A run may resume on a machine with another number of devices; each takes what there is for it.
-    for device, text in enumerate(record["cuda"][: torch.cuda.device_count()]):
-        torch.cuda.set_rng_state(_from_hex(text), device)
-
-
-def _to_hex(state: Tensor) -> str:
-    return bytes(state.tolist()).hex()
-
-
-def _from_hex(text: str) -> Tensor:
-    return torch.tensor(list(bytes.fromhex(text)), dtype=torch.uint8)
-
-
-def _publish(folder: Path, final: Path) -> None:
-    """Flush the files of `folder` to disk and give it its final name."""
-    for path in folder.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-    replaced = final.with_name(f".{final.name}.replaced")
-    shutil.rmtree(replaced, ignore_errors=True)
-    if final.exists():
-        final.rename(replaced)
-    folder.rename(final)
-    shutil.rmtree(replaced, ignore_errors=True)
-
-
-def _checkpoints(directory: Path) -> list[Path]:
-    """Complete checkpoints, oldest step first."""
-    found = [
-        (int(match.group(1)), path)
-        for path in (directory.iterdir() if directory.is_dir() else ())
-        if (match := _FOLDER.fullmatch(path.name)) and (path / STATE).is_file()
-    ]
-    return [path for _, path in sorted(found)]
-
-
-def _prune(directory: Path, keep_last: int | None, *, newest: Path) -> None:
-    """Delete old checkpoints, but never the one just written."""
-    if keep_last is None:
-        return
-    for path in _checkpoints(directory)[:-keep_last]:
-        if path != newest:
-            shutil.rmtree(path)

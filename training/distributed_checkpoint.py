@@ -13,7 +13,6 @@ directory.
 
 from __future__ import annotations
 
-import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,18 +25,14 @@ from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
-from training.checkpoint import (
-    SCHEMA_VERSION,
-    STATE,
+from training.checkpoint import check_tensors_match
+from training.checkpoint_folder import (
     CheckpointState,
     CheckpointUnreadable,
-    _prune,
-    _publish,
-    _random_state,
-    _read_state,
-    _restore_random_state,
-    _to_json,
-    check_tensors_match,
+    NewCheckpoint,
+    read_record,
+    restore_random_state,
+    state_of,
 )
 from training.learner import Learner
 from training.optimizer_state import MOMENTS
@@ -65,38 +60,29 @@ def save_sharded(
     Raises:
         ValueError: `step` or `keep_last` out of range, or state that JSON cannot hold.
     """
-    if step < 0:
-        raise ValueError(f"step = {step} is not legal; it must be >= 0")
-    if keep_last is not None and keep_last < 1:
-        raise ValueError(f"keep_last = {keep_last} is not legal; it must be >= 1, or None")
-    record = {
-        "schema_version": SCHEMA_VERSION,
-        "step": step,
-        "config": config,
-        "extra_state": extra_state or {},
-        "learner_step": learner.step,
-        "num_ranks": learner.ranks.num_ranks,
-        "shared_tensors": {},
-        "random_state": _random_state(),
-    }
-    text = _to_json(record)
-    directory = Path(directory)
-    final = directory / f"step-{step:06d}"
-    folder = directory / f".{final.name}.partial"
+    made = NewCheckpoint(
+        directory,
+        step=step,
+        keep_last=keep_last,
+        record={
+            "config": config,
+            "extra_state": extra_state or {},
+            "learner_step": learner.step,
+            "num_ranks": learner.ranks.num_ranks,
+            "shared_tensors": {},
+        },
+    )
     if learner.ranks.is_first:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        made.clear()
     learner.ranks.wait()
     with _alone_or_not(learner) as alone:
-        writer = sharded.FileSystemWriter(folder)
+        writer = sharded.FileSystemWriter(made.folder)
         sharded.save(_tensors(learner), storage_writer=writer, no_dist=alone)
     learner.ranks.wait()
     if learner.ranks.is_first:
-        (folder / STATE).write_text(text)
-        _publish(folder, final)
-        _prune(directory, keep_last, newest=final)
+        made.publish()
     learner.ranks.wait()
-    return final
+    return made.path
 
 
 def load_sharded(path: Path | str, learner: Learner, *, run_path: Path | str) -> CheckpointState:
@@ -118,7 +104,7 @@ def load_sharded(path: Path | str, learner: Learner, *, run_path: Path | str) ->
             f"{path} lies outside the run's own directory {run_path}; a sharded checkpoint can run "
             "code, so only a run's own is read: load exported safetensors instead"
         )
-    record = _read_state(path / STATE)
+    record = read_record(path)
     tensors = _stored(path)
     own = _tensors(learner)
     learned = learner.learned_parameters()
@@ -139,11 +125,9 @@ def load_sharded(path: Path | str, learner: Learner, *, run_path: Path | str) ->
         raise CheckpointUnreadable(f"{path}: missing or damaged ({error})") from error
     state = {name: tensor for name, tensor in own.items() if not name.startswith("model/")}
     learner.load_state_dict({"step": record["learner_step"], "tensors": state})
-    _restore_random_state(record["random_state"])
+    restore_random_state(record)
     learner.serve_weights()
-    return CheckpointState(
-        step=record["step"], config=record["config"], extra_state=record["extra_state"]
-    )
+    return state_of(record)
 
 
 def export_pretrained(learner: Learner, directory: Path | str) -> None:

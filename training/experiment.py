@@ -31,7 +31,8 @@ from training.agent import (
     words_of,
 )
 from training.annotations import annotations_needed
-from training.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from training.checkpoint import load_checkpoint, save_checkpoint
+from training.checkpoint_folder import latest_checkpoint
 from training.checks import check_at_least
 from training.grpo import GrpoConfig, reinforce
 from training.held_out import ROWS, HeldOut, HeldOutConfig

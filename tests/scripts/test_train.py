@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.scripts.real_scripts import TINY_TRAIN, call, start
-from training.checkpoint import latest_checkpoint
+from training.checkpoint_folder import latest_checkpoint
 from training.experiment import ROWS
 from training.run_directory import RunDirectory
 

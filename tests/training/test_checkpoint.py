@@ -12,11 +12,10 @@ from torch import nn
 from tests.training.toy import ToyModel, make_learner, make_samples
 from training.checkpoint import (
     CheckpointMismatch,
-    CheckpointUnreadable,
-    latest_checkpoint,
     load_checkpoint,
     save_checkpoint,
 )
+from training.checkpoint_folder import CheckpointUnreadable, latest_checkpoint
 
 SETTINGS = {"schedule": "cosine", "warmup_steps": 2, "total_steps": 6, "num_minibatches": 2}
 

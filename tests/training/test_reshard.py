@@ -19,10 +19,9 @@ from tests.training.rank_work import (
 )
 from training.checkpoint import (
     CheckpointMismatch,
-    CheckpointUnreadable,
-    latest_checkpoint,
     load_checkpoint,
 )
+from training.checkpoint_folder import CheckpointUnreadable, latest_checkpoint
 from training.critic_config import CriticConfig
 from training.distributed_checkpoint import load_sharded, save_sharded
 
