@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor
-from concurrent.futures import wait as wait_for
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
 from dataclasses import replace
-from itertools import islice
-from multiprocessing.connection import wait
+from functools import partial
 
 from configs.dataset_schema import ManipulationDatasetConfig
 from configs.generate_schema import GenerateScript
 from policies.scripted import ExpertPolicy
+from scripts.spawned_workers import work_through
 from sims import make_env
 from sims.config import EnvConfig
 from training.demonstrations import style_of
@@ -45,11 +38,11 @@ class Demonstrator:
         self._config, self._dataset = config, dataset
         self._pools = [_make_pool(env) for env in demonstration_envs(config, dataset)]
 
-    def run(self, index: int) -> Episode:
+    def work(self, task: int) -> Episode:
         """The episode with this index."""
-        seed = task_seed(self._config.purpose, self._config.first_index + index)
+        seed = task_seed(self._config.purpose, self._config.first_index + task)
         policy = ExpertPolicy(style_of(self._dataset, seed))
-        pool = self._pools[index % len(self._pools)]
+        pool = self._pools[task % len(self._pools)]
         return collect_episodes(pool, policy, [EpisodeSpec(seed=seed)])[0]
 
     def close(self) -> None:
@@ -70,61 +63,6 @@ def run_experts(
     Yields:
         Each episode, in whatever order they end.
     """
-    if config.num_workers == 1 or len(indices) <= 1:
-        demonstrator = Demonstrator(config, dataset)
-        try:
-            yield from map(demonstrator.run, indices)
-        finally:
-            demonstrator.close()
-        return
-    with _workers(config, dataset) as executor:
-        # Few at a time: what an executor holds in its queue can not be called back.
-        waiting = iter(indices)
-        running = {executor.submit(_run, k) for k in islice(waiting, 2 * config.num_workers)}
-        while running:
-            done, running = wait_for(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                running |= {executor.submit(_run, k) for k in islice(waiting, 1)}
-                yield future.result()
-
-
-@contextmanager
-def _workers(
-    config: GenerateScript, dataset: ManipulationDatasetConfig
-) -> Iterator[ProcessPoolExecutor]:
-    executor = ProcessPoolExecutor(
-        max_workers=config.num_workers,
-        mp_context=multiprocessing.get_context("spawn"),  # GL contexts do not survive a fork
-        initializer=_start_worker,
-        initargs=(config, dataset),
-    )
-    try:
-        yield executor
-    except KeyboardInterrupt:
-        for process in list(executor._processes.values()):
-            process.terminate()  # an episode that is cut off is run anew
-        raise
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
-
-
-_DEMONSTRATOR: list[Demonstrator] = []
-"""In a worker: its own."""
-
-
-def _start_worker(config: GenerateScript, dataset: ManipulationDatasetConfig) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to act on
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _DEMONSTRATOR.append(Demonstrator(config, dataset))
-
-
-def _end_with_parent() -> None:
-    """End this process when its parent is gone, however that went."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)
-
-
-def _run(index: int) -> Episode:
-    return _DEMONSTRATOR[0].run(index)
+    make_worker = partial(Demonstrator, config, dataset)
+    for _, episode in work_through(make_worker, indices, config.num_workers, ahead=2):
+        yield episode

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor
-from concurrent.futures import wait as wait_for
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
 from dataclasses import replace
-from functools import lru_cache
-from itertools import islice
-from multiprocessing.connection import wait
+from functools import lru_cache, partial
 from pathlib import Path
 
 from configs.generate_schema import GenerateScript
 from policies.scripted import ExpertPolicy
+from scripts.spawned_workers import work_through
 from sims import make_env
 from sims.config import EnvConfig
 from training.episode import Episode
@@ -40,12 +32,12 @@ class PartMaker:
         self._config, self._root = config, root
         self._pools = [_make_pool(env) for env in env_configs(config)]
 
-    def make(self, part: int) -> Tally:
+    def work(self, task: int) -> Tally:
         """Run the episodes of a part and write it. Returns its numbers."""
-        size = part_sizes(self._config.num_episodes)[part]
-        first = part * PART_SIZE
+        size = part_sizes(self._config.num_episodes)[task]
+        first = task * PART_SIZE
         episodes = (self._collect(index) for index in range(first, first + size))
-        return write_part(self._root, part, episodes, self._config.traces())
+        return write_part(self._root, task, episodes, self._config.traces())
 
     def close(self) -> None:
         """Close the environments."""
@@ -84,60 +76,4 @@ def make_parts(
     Yields:
         Each part and its numbers, in whatever order they are finished.
     """
-    if config.num_workers == 1 or len(parts) == 1:
-        maker = PartMaker(config, root)
-        try:
-            for part in parts:
-                yield part, maker.make(part)
-        finally:
-            maker.close()
-        return
-    with _workers(config, root) as executor:
-        # One part a worker at a time: what an executor holds in its queue can not be called back.
-        waiting = iter(parts)
-        running = {executor.submit(_make_part, k): k for k in islice(waiting, config.num_workers)}
-        while running:
-            done, _ = wait_for(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield running.pop(future), future.result()
-                running |= {executor.submit(_make_part, k): k for k in islice(waiting, 1)}
-
-
-@contextmanager
-def _workers(config: GenerateScript, root: Path) -> Iterator[ProcessPoolExecutor]:
-    executor = ProcessPoolExecutor(
-        max_workers=config.num_workers,
-        mp_context=multiprocessing.get_context("spawn"),  # GL contexts do not survive a fork
-        initializer=_start_worker,
-        initargs=(config, root),
-    )
-    try:
-        yield executor
-    except KeyboardInterrupt:
-        for process in list(executor._processes.values()):
-            process.terminate()  # a part that is cut off is made anew
-        raise
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
-
-
-_MAKER: list[PartMaker] = []
-"""In a worker: its maker."""
-
-
-def _start_worker(config: GenerateScript, root: Path) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to act on
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _MAKER.append(PartMaker(config, root))
-
-
-def _end_with_parent() -> None:
-    """End this process when its parent is gone, however that went."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)
-
-
-def _make_part(part: int) -> Tally:
-    return _MAKER[0].make(part)
+    return work_through(partial(PartMaker, config, root), parts, config.num_workers)
