@@ -200,6 +200,28 @@ class ChatFormat:
         self.extend(transcript, observations, outputs)
         return transcript
 
+    def sample_turn(
+        self, observations: Sequence[Observation], outputs: Sequence[PolicyOutput], turn: int
+    ) -> Sample:
+        """What the learner sees of one turn: the prompt as the policy saw it, and its reply.
+
+        Args:
+            observations, outputs: the turns that the policy was shown, as many of each; the last is
+                the turn itself.
+            turn: its index in the episode.
+        """
+        whole = self.transcript(observations, outputs).sample()
+        mask = whole.turn_index == len(outputs) - 1
+        logprobs = whole.rollout_logprobs
+        return replace(
+            whole,
+            loss_mask=mask,
+            turn_index=np.where(mask, turn, -1).astype(np.int32),
+            rollout_logprobs=None if logprobs is None else np.where(mask, logprobs, 0),
+            first_turn=turn + 1 - len(outputs),
+            last_turn=turn + 1,
+        )
+
     def extend(
         self,
         transcript: Transcript,

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 # Possessive, with a look at the next character first: a megabyte of "<" must not cost time.
-TAG = re.compile(r"<(?=[\s/ta])/?+\s*+(?:think|answer|action)\s*+>", re.IGNORECASE)
+TAG = re.compile(r"<(?=[\s/ta])/?+\s*+(?:think|answer|action|tool_call)\s*+>", re.IGNORECASE)
 EVIDENCE = re.compile(r"\s*+<evidence>[^<]{1,200}</evidence>\s*+")
 OPTION = re.compile(r"^[ \t]*(?:\(([A-Z])\)|([A-Z])[.)])[ \t]+(\S.*)$", re.MULTILINE)
 MAX_TAGS = 32
 """A reply with more tags than this has no structure that could be read."""
-KINDS = ("answer", "action")
+KINDS = {"answer": "answer", "action": "action", "tool_call": "action"}
+"""Tag -> the kind of choice that it makes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,13 +22,14 @@ class Reply:
 
     Attributes:
         think: text of the one `<think>` block, or None.
-        kind: "answer" or "action", where the reply makes exactly one choice, else None.
+        kind: "answer" or "action", where the reply makes exactly one choice, else None. A tool call
+            is an action.
         choice: what stands inside that tag, without outer white space; None where there is no
             choice or an empty one.
-        well_formed: the reply is exactly `<think>...</think>` and then one `<answer>...</answer>`
-            or `<action>...</action>` with a choice in it, and white space otherwise; an answer may
-            be followed by one `<evidence>...</evidence>`. A reply may make a readable choice
-            without being well formed.
+        well_formed: the reply is exactly `<think>...</think>` and then one `<answer>...</answer>`,
+            `<action>...</action>` or `<tool_call>...</tool_call>` with a choice in it, and white
+            space otherwise; an answer may be followed by one `<evidence>...</evidence>`. A reply
+            may make a readable choice without being well formed.
     """
 
     think: str | None
@@ -47,11 +49,12 @@ def read_reply(text: str) -> Reply:
         return Reply(think=None, kind=None, choice=None, well_formed=False)
     names = [tag.group() for tag in tags]
     think = _only_block(text, tags, "think")
-    choices = {kind: _only_block(text, tags, kind) for kind in KINDS}
-    made = [kind for kind in KINDS if any(_is_about(name, kind) for name in names)]
-    kind = made[0] if len(made) == 1 and choices[made[0]] is not None else None
-    choice = (choices[kind] or "").strip() if kind else ""
-    in_order = names == ["<think>", "</think>", f"<{kind}>", f"</{kind}>"]
+    choices = {name: _only_block(text, tags, name) for name in KINDS}
+    made = [name for name in KINDS if any(_is_about(tag, name) for tag in names)]
+    chosen = made[0] if len(made) == 1 and choices[made[0]] is not None else ""
+    kind = KINDS.get(chosen)
+    choice = (choices[chosen] or "").strip() if chosen else ""
+    in_order = names == ["<think>", "</think>", f"<{chosen}>", f"</{chosen}>"]
     well_formed = in_order and bool(choice) and _blank_outside(text, tags, kind)
     return Reply(think=think, kind=kind, choice=choice or None, well_formed=well_formed)
 

@@ -15,6 +15,7 @@ from policies.interface import (
     Observation,
     PolicyOutput,
 )
+from policies.memory import remember
 from policies.noise import make_noise_key
 
 
@@ -41,6 +42,7 @@ class VLMPolicy:
         temperature: float = 1.0,
         blind: bool = False,
         max_context: int | None = None,
+        picture_window: int | None = None,
     ) -> None:
         """
         Args:
@@ -52,10 +54,14 @@ class VLMPolicy:
                 how much of a score comes from the text alone.
             max_context: most tokens of prompt and reply together; None takes the engine's own limit
                 where it names one (`engine.max_context`).
+            picture_window: of how many observations, the newest, a prompt shows the pictures beside
+                those of the first; None for all. See `policies.memory`.
 
         Raises:
             ValueError: where a number is out of range.
         """
+        if picture_window is not None and picture_window < 1:
+            raise ValueError(f"picture_window={picture_window} must be at least 1, or None")
         if max_new_tokens < 1:
             raise ValueError(f"max_new_tokens={max_new_tokens} must be at least 1")
         if temperature < 0:
@@ -65,6 +71,7 @@ class VLMPolicy:
         self.max_new_tokens = max_new_tokens
         self.temperature = temperature
         self.blind = blind
+        self.picture_window = picture_window
         self.max_context = max_context or getattr(engine, "max_context", None)
         self._memories: dict[str, _Memory] = {}
 
@@ -96,8 +103,11 @@ class VLMPolicy:
     def transcript(
         self, observations: Sequence[Observation], outputs: Sequence[PolicyOutput]
     ) -> Transcript:
-        """A conversation as this policy reads it (black pictures where blind), for training."""
-        return self.chat.transcript([self._seen(o) for o in observations], outputs)
+        """A conversation as this policy reads it now, for training: black pictures where blind,
+        none that have left its memory.
+        """
+        seen = [self._seen(observation) for observation in observations]
+        return self.chat.transcript(remember(seen, self.picture_window), outputs)
 
     def _request(self, conversation: Conversation) -> GenerationRequest:
         if conversation.expert_reply is not None:
@@ -125,7 +135,11 @@ class VLMPolicy:
         )
 
     def _remember(self, conversation: Conversation) -> Transcript:
-        """The conversation's transcript; only turns not met before are tokenised."""
+        """The conversation's transcript; only turns not met before are tokenised, unless pictures
+        leave the prompt.
+        """
+        if self.picture_window is not None:
+            return self.transcript(conversation.observations, conversation.outputs)
         memory = self._memories.get(conversation.conversation_id)
         if memory is None or not _continues(memory, conversation):
             memory = self._memories[conversation.conversation_id] = _Memory()

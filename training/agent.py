@@ -16,6 +16,7 @@ from policies.engines.scoring import score
 from policies.engines.transformers import TransformersEngine
 from policies.engines.vllm_config import VllmConfig
 from policies.interface import Engine, PolicyOutput, Sample
+from policies.memory import remember
 from policies.tiny import (
     TinyConfig,
     find_whole_numbers,
@@ -52,6 +53,8 @@ class EngineConfig:
         deterministic: fixed batch shapes, so that results do not depend on what shares a batch;
             slower.
         device: where the model lives: "cpu", "cuda" or "cuda:1".
+        picture_window: of how many observations, the newest, a prompt shows the pictures beside
+            those of the first, at least 1; null for all. Words stay. Replies in words only.
         vllm: how vLLM is set up; only that backend reads it.
     """
 
@@ -60,6 +63,7 @@ class EngineConfig:
     max_new_tokens: int = 96
     deterministic: bool = False
     device: str = "cpu"
+    picture_window: int | None = None
     vllm: VllmConfig = field(default_factory=VllmConfig)
 
     @property
@@ -80,6 +84,10 @@ class EngineConfig:
         for name in ("max_batch_size", "max_new_tokens"):
             if getattr(self, name) < 1:
                 raise ValueError(f"engine.{name} is {getattr(self, name)}; it must be at least 1")
+        if self.picture_window is not None and self.picture_window < 1:
+            raise ValueError(
+                f"engine.picture_window is {self.picture_window}; it must be at least 1, or null"
+            )
         if not re.fullmatch(r"cpu|cuda(:\d+)?", self.device):
             raise ValueError(f"engine.device is {self.device!r}; legal: cpu, cuda, cuda:<number>")
         if self.device != "cpu" and not torch.cuda.is_available():
@@ -137,6 +145,7 @@ class Agent:
             max_new_tokens=self.engine_config.max_new_tokens,
             temperature=temperature,
             blind=blind,
+            picture_window=self.engine_config.picture_window,
         )
 
     def learner(self, config: LearnerConfig) -> Learner:
@@ -155,12 +164,25 @@ class Agent:
         return score
 
     def samples(self, episode: Episode) -> list[Sample]:
-        """A finished episode as what the learner trains on."""
-        return [self.sample(episode)]
+        """A finished episode as what the learner trains on: one token sequence, and with a window
+        of pictures one more for every turn at which pictures had left the prompt.
+        """
+        window, num_turns = self.engine_config.picture_window, len(episode.turns)
+        if window is None or num_turns <= window + 1:
+            return [self.sample(episode)]
+        observations = [turn.observation() for turn in episode.turns]
+        outputs = [turn.output for turn in episode.turns]
+        first = window + 1
+        whole = self.chat.transcript(observations[:first], outputs[:first]).sample()
+        later = [
+            self.chat.sample_turn(remember(observations[:end], window), outputs[:end], end - 1)
+            for end in range(first + 1, num_turns + 1)
+        ]
+        return [whole, *later]
 
     def sample(self, episode: Episode) -> Sample:
         """A finished episode as one token sequence; sampled tokens are kept, written ones
-        tokenised.
+        tokenised. No picture has left it.
         """
         observations = [turn.observation() for turn in episode.turns]
         outputs: Sequence[PolicyOutput] = [turn.output for turn in episode.turns]

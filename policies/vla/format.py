@@ -125,31 +125,16 @@ class ActionChat(ChatFormat):
     def sample_turn(
         self, observations: Sequence[Observation], outputs: Sequence[PolicyOutput], turn: int
     ) -> Sample:
-        """What the learner sees of one turn.
-
-        Args:
-            observations, outputs: the turns that the policy was shown, as many of each; the last is
-                the turn itself.
-            turn: its index in the episode.
-        """
-        whole = self.transcript(observations, outputs).sample()
-        mask = whole.turn_index == len(outputs) - 1
-        logprobs = whole.rollout_logprobs
-        parts = {field.name: getattr(whole, field.name) for field in dataclasses.fields(Sample)}
-        parts |= {
-            "loss_mask": mask,
-            "turn_index": np.where(mask, turn, -1).astype(np.int32),
-            "rollout_logprobs": None if logprobs is None else np.where(mask, logprobs, 0),
-            "first_turn": turn + 1 - len(outputs),
-            "last_turn": turn + 1,
-        }
+        """What the learner sees of one turn; with a continuous codec an `ActionSample`."""
+        sample = super().sample_turn(observations, outputs, turn)
         if not self.codec.continuous:
-            return Sample(**parts)
+            return sample
         chunk = outputs[-1].action
         if chunk is None:
             raise ValueError(f"turn {turn} is a reply in words; a policy of actions needs actions")
-        actions = np.zeros((len(mask), self.codec.num_dims), dtype=np.float32)
-        actions[mask] = whole_chunk(chunk, self.codec.num_steps, self.codec.num_dims)
+        actions = np.zeros((len(sample.loss_mask), self.codec.num_dims), dtype=np.float32)
+        parts = {field.name: getattr(sample, field.name) for field in dataclasses.fields(Sample)}
+        actions[sample.loss_mask] = whole_chunk(chunk, self.codec.num_steps, self.codec.num_dims)
         return ActionSample(**parts, actions=actions)
 
     def _state_tokens(self, observation: Observation) -> Sequence[int]:
