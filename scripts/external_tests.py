@@ -1,9 +1,9 @@
 """Test against other packages, each in a virtual environment of its own: `make test-external`.
 
 The adapters are tested inside the environments of `external_venvs.py`, and so is that our losses
-are TRL's, and that vLLM's log-probabilities are ours (`make test-vllm` is that alone). LeRobot is
-another case: our interpreter writes a data set, and LeRobot's own, in .venv-external/lerobot, reads
-it. Standard library only.
+are TRL's, that TRL trains in our environments, and that vLLM's log-probabilities are ours (`make
+test-vllm` is that alone). LeRobot is another case: our interpreter writes a data set, and LeRobot's
+own, in .venv-external/lerobot, reads it. Standard library only.
 
     python scripts/external_tests.py                 all
     python scripts/external_tests.py lerobot         one
@@ -27,9 +27,9 @@ sys.path.insert(0, str(ROOT))  # run as a file, this finds its neighbours
 from scripts.external_venvs import ADAPTERS, DIRECTORY, make_venv, run_in  # noqa: E402
 
 LEROBOT = "lerobot"
-INSIDE = {name: "tests/external" for name in ADAPTERS} | {
-    "trl": "tests/external/test_trl_parity.py",
-    "vllm": "tests/vllm",
+INSIDE = {name: ("tests/external/test_adapters.py",) for name in ADAPTERS} | {
+    "trl": ("tests/external/test_trl_parity.py", "tests/external/test_trl_environment.py"),
+    "vllm": ("tests/vllm",),
 }
 """Environment -> what is tested by its own interpreter."""
 VARIABLES = {
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def run_inside(name: str) -> int:
     """The tests of a package, by the interpreter of its environment."""
-    command = ["python", "-m", "pytest", INSIDE[name], "-q"]
+    command = ["python", "-m", "pytest", *INSIDE[name], "-q"]
     return make_venv(name) or run_in(name, command, variables=VARIABLES.get(name))
 
 

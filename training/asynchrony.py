@@ -33,7 +33,7 @@ class BatchesAhead(Generic[Batch]):
             configuration says, and no time is won.
 
     Raises:
-        ValueError: for "async" where weights are shared: there is no background to collect in.
+        ValueError: see `check_asynchrony`.
     """
 
     def __init__(
@@ -44,11 +44,7 @@ class BatchesAhead(Generic[Batch]):
         num_steps: int,
         shares_weights: bool,
     ) -> None:
-        if shares_weights and config.asynchrony == "async":
-            raise ValueError(
-                "rollout.asynchrony is 'async', which needs an engine with weights of its own, "
-                "such as vLLM; with this engine, legal: sync, one_step_off"
-            )
+        check_asynchrony(config, shares_weights=shares_weights)
         self._collect, self._config, self._num_steps = collect, config, num_steps
         self._batches: dict[int, Future[Batch]] = {}
         self._worker = None
@@ -76,6 +72,12 @@ class BatchesAhead(Generic[Batch]):
         for batch in self._batches.values():
             batch.exception()  # raised when the batch is taken
 
+    def __enter__(self) -> BatchesAhead[Batch]:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Finish what is being collected, and collect no more."""
         if self._worker is not None:
@@ -87,6 +89,60 @@ class BatchesAhead(Generic[Batch]):
         batch: Future[Batch] = Future()
         batch.set_result(self._collect(step))
         return batch
+
+
+def check_asynchrony(config: RolloutConfig, *, shares_weights: bool) -> None:
+    """Raise `ValueError` where collecting cannot run ahead as it is asked to.
+
+    Args:
+        config: how far ahead, and where environments run.
+        shares_weights: whether whatever acts uses the very weights that the learner changes.
+    """
+    if shares_weights and config.asynchrony == "async":
+        raise ValueError(
+            "rollout.asynchrony is 'async', which needs an engine with weights of its own, "
+            "such as vLLM; with this engine, legal: sync, one_step_off"
+        )
+    if config.steps_ahead and not shares_weights and config.kind == "local":
+        raise ValueError(
+            f"rollout.asynchrony is {config.asynchrony!r} with rollout.kind=local, whose "
+            "environments draw in the thread that made them and cannot work in the background; "
+            "legal: rollout.kind=ray, or rollout.asynchrony=sync"
+        )
+
+
+def check_same_batches(*, num_ranks: int, is_whole: bool, repeats: bool) -> None:
+    """Raise `ValueError` where processes that learn together would collect different batches, and
+    take them for the same.
+
+    Args:
+        num_ranks: processes that learn.
+        is_whole: whether each of them collects the whole batch, and then takes its share of it.
+        repeats: whether what generates gives the same replies every time, whatever is answered
+            beside them.
+    """
+    if num_ranks == 1 or not is_whole or repeats:
+        return
+    raise ValueError(
+        "algorithm.learner.sharding.batches is 'whole', so that every process collects the whole "
+        "batch, and these would differ: replies depend on what shares a batch; legal: share, or "
+        "engine.backend=transformers with engine.deterministic=true"
+    )
+
+
+def check_version(held: int, wanted: int) -> None:
+    """Raise `ValueError` where an engine that was sent weights does not hold them.
+
+    Args:
+        held: version that the engine says.
+        wanted: the learner's.
+    """
+    if held != wanted:
+        raise ValueError(
+            f"the engine's weights are of version {held}, the learner's of version {wanted}: what "
+            "is sent does not arrive; set engine.vllm.transfer=file with an engine.vllm.folder "
+            "that both see, or engine.backend=transformers"
+        )
 
 
 def staleness(episodes: Sequence[Episode], weights_version: int) -> np.ndarray:

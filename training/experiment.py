@@ -31,6 +31,7 @@ from training.agent import (
     words_of,
 )
 from training.annotations import annotations_needed
+from training.asynchrony import check_asynchrony
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.checkpoint_folder import latest_checkpoint
 from training.checks import check_at_least
@@ -103,6 +104,7 @@ class ExperimentConfig(HeldOutConfig):
             check_at_least(self, num_threads=1)
         self.model.check()
         self.rollout.check_num_envs(self.num_envs)
+        check_asynchrony(self.rollout, shares_weights=self.engine.shares_weights)
         for part in (self.engine, self.rollout, self.cold_start, self.algorithm):
             part.check()
         if self.vla is not None:
@@ -241,6 +243,7 @@ class Experiment:
                     on_step=self._on_step("grpo", agent, learner, config.num_steps, bar),
                     reference=reference,
                     scorer=self._scorer,
+                    rollout=self.config.rollout,
                 )
         self._save_model("grpo", agent)
         self._held_out.evaluate("grpo", lambda: self._greedy(agent))

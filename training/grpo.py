@@ -16,8 +16,14 @@ from torch import nn
 from policies.interface import Sample
 from policies.vlm import VLMPolicy
 from training.advantages import SCALES, has_signal, most_varied, spread_over_tokens, turn_advantages
-from training.agent import Agent
+from training.agent import Agent, EngineConfig
 from training.annotations import AnnotationTools, SemanticScorer, annotate, annotations_needed
+from training.asynchrony import (
+    BatchesAhead,
+    check_same_batches,
+    check_version,
+    staleness_metrics,
+)
 from training.batching import ValueTargets
 from training.checks import check_at_least, check_share
 from training.critic import EpisodeCredit, credit_turns
@@ -27,9 +33,11 @@ from training.learner import Learner
 from training.learner_config import LearnerConfig
 from training.losses import PolicyLossConfig
 from training.pool import Pool
+from training.ranks import Ranks
 from training.reference import Reference
 from training.rewards.compose import RewardConfig, reward_group
 from training.rollout import EpisodeSpec, check_failures, collect_episodes
+from training.rollout_config import RolloutConfig
 from training.scored_groups import ScoredGroup, measure_groups, rescale_families
 from training.scoring import rescore
 from training.seeding import task_seeds
@@ -58,7 +66,8 @@ class GrpoConfig:
         turn_weight: weight of the reward of each turn, compared within the group at the same turn;
             0 adds per-turn rewards to the outcome instead.
         advantage_scale: "std" divides by the group's standard deviation, "none" does not (Dr.
-            GRPO), and "leave_one_out" compares with the mean of the other members (RLOO).
+            GRPO), "leave_one_out" compares with the mean of the other members (RLOO), and
+            "accepted" imitates the members that earned more than 0 (rejection sampling).
         rescale_families: whether, in a mixture of environments, the advantages of each family are
             divided by their standard deviation over the step, so that no family's rewards weigh
             more because they spread more.
@@ -122,11 +131,13 @@ def reinforce(
     on_step: OnStep,
     reference: nn.Module | Reference | None = None,
     scorer: SemanticScorer | None = None,
+    rollout: RolloutConfig | None = None,
 ) -> None:
     """Train by reinforcement from `first_step` up to `config.num_steps`.
 
     Everything a step does follows from the weights, the optimizer and the step's number, so a
-    resumed run is the uninterrupted one.
+    resumed run is the uninterrupted one. Where collecting runs ahead, what was collected ahead is
+    lost with the process, and collected again with the newer weights.
 
     Args:
         agent: acts.
@@ -139,37 +150,85 @@ def reinforce(
         on_step: called after every step with the number of steps taken and the step's metrics.
         reference: frozen model that the KL is measured to; needed when `loss.kl_weight` is not 0.
         scorer: compares thoughts with pictures; needed when the reward does.
+        rollout: how far collecting runs ahead of learning; None for not at all.
+
+    Raises:
+        ValueError: where ranks cannot share the batch, collecting cannot run ahead as it is asked
+            to, or the engine does not take the learner's weights.
     """
-    learner.ranks.check_batch("algorithm.groups_per_step", config.groups_per_step)
+    rollout = rollout or RolloutConfig()
+    _check_ranks(learner.ranks, agent.engine_config, config, rollout)
     policy = agent.policy(temperature=config.temperature)
-    tools = AnnotationTools(
+    tools = _annotation_tools(agent, policy, scorer, run_seed)
+    collect = partial(collect_groups, pool, policy, config, reward, run_seed=run_seed)
+    collect = partial(collect, tools=tools, share=learner.ranks.sharing)
+    # A resumed learner's weights are of another version than an engine's that has just started.
+    policy.engine.update_weights(agent.weights_source, learner.weights_version)
+    check_version(policy.engine.weights_version, learner.weights_version)
+    shares = agent.engine_config.shares_weights
+    with BatchesAhead(
+        lambda step: collect(step=step), rollout, num_steps=config.num_steps, shares_weights=shares
+    ) as batches:
+        for step in range(first_step, config.num_steps):
+            groups, metrics = batches.take(step)
+            held = learner.weights_version
+            if rollout.steps_ahead:
+                metrics |= staleness_metrics([e for g in groups for e in g.episodes], held)
+            metrics |= improve_on(groups, agent, learner, config, reference)
+            if learner.weights_version != held:
+                batches.settle()
+                policy.engine.update_weights(agent.weights_source, learner.weights_version)
+            on_step(step + 1, metrics)
+
+
+def _annotation_tools(
+    agent: Agent, policy: VLMPolicy, scorer: SemanticScorer | None, run_seed: int
+) -> AnnotationTools:
+    return AnnotationTools(
         greedy_policy=agent.policy(temperature=0.0),
         sampling_policy=policy,
         scorer=scorer,
         sampling_seed=run_seed,
     )
-    collect = partial(collect_groups, pool, policy, config, reward, run_seed=run_seed)
-    collect = partial(collect, tools=tools, share=learner.ranks.sharing)
-    # A resumed learner's weights are of another version than an engine's that has just started.
-    policy.engine.update_weights(agent.weights_source, learner.weights_version)
-    for step in range(first_step, config.num_steps):
-        groups, metrics = collect(step=step)
-        critic, values = config.learner.critic, None
-        if critic is None:
-            samples, token_advantages = token_batch(agent, groups)
-        else:
-            samples, token_advantages, values, more = valued_batch(agent, learner, groups, critic)
-            metrics |= more
-        if learner.ranks.batch_size(len(samples)):
-            metrics |= learner.improve(
-                samples,
-                token_advantages,
-                loss=config.loss,
-                ref_logprobs=_reference_logprobs(agent, config, reference, samples),
-                values=values,
-            )
-            policy.engine.update_weights(agent.weights_source, learner.weights_version)
-        on_step(step + 1, metrics)
+
+
+def _check_ranks(
+    ranks: Ranks, engine: EngineConfig, config: GrpoConfig, rollout: RolloutConfig
+) -> None:
+    """Raise `ValueError` where processes that learn together cannot share a batch."""
+    ranks.check_batch("algorithm.groups_per_step", config.groups_per_step)
+    check_same_batches(
+        num_ranks=ranks.num_ranks,
+        is_whole=ranks.sharing == (0, 1),
+        repeats=engine.deterministic or (engine.shares_weights and rollout.kind == "local"),
+    )
+
+
+def improve_on(
+    groups: list[ScoredGroup],
+    agent: Agent,
+    learner: Learner,
+    config: GrpoConfig,
+    reference: nn.Module | Reference | None,
+) -> dict[str, float]:
+    """Learn from one step's groups. Returns the learner's metrics; without samples it learns
+    nothing, and stays at its version.
+    """
+    metrics: dict[str, float] = {}
+    critic, values = config.learner.critic, None
+    if critic is None:
+        samples, token_advantages = token_batch(agent, groups)
+    else:
+        samples, token_advantages, values, metrics = valued_batch(agent, learner, groups, critic)
+    if not learner.ranks.batch_size(len(samples)):
+        return metrics
+    return metrics | learner.improve(
+        samples,
+        token_advantages,
+        loss=config.loss,
+        ref_logprobs=_reference_logprobs(agent, config, reference, samples),
+        values=values,
+    )
 
 
 def collect_groups(

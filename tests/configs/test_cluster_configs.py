@@ -55,7 +55,9 @@ def test_training_composes_with_the_same_choices(family, cluster):
     assert config.run.name == f"cluster_{family}"
     assert config.engine.backend == "vllm"
     learner, before = config.algorithm.learner, config.cold_start.learner
-    assert (learner.sharding, learner.lora, learner.freeze) == (
+    collects = config.cluster.num_learners > 1  # every process a share of the batch
+    assert learner.sharding.batches == ("share" if collects else "whole")
+    assert (replace(learner.sharding, batches="whole"), learner.lora, learner.freeze) == (
         before.sharding,
         before.lora,
         before.freeze,

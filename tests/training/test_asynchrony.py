@@ -7,7 +7,14 @@ import threading
 import pytest
 
 from policies.interface import PolicyOutput
-from training.asynchrony import BatchesAhead, staleness, staleness_metrics
+from training.asynchrony import (
+    BatchesAhead,
+    check_asynchrony,
+    check_same_batches,
+    check_version,
+    staleness,
+    staleness_metrics,
+)
 from training.episode import Episode, Turn
 from training.rollout_config import RolloutConfig
 
@@ -19,7 +26,7 @@ class Learning:
         self.version, self.in_update = 0, False
         self.collected: dict[int, int] = {}
         self.ages: list[int] = []
-        config = RolloutConfig(**settings)
+        config = RolloutConfig(kind="ray", **settings)
         batches = BatchesAhead(self.collect, config, num_steps=6, shares_weights=shares_weights)
         for step in range(6):
             batch = batches.take(step)
@@ -63,7 +70,7 @@ def test_the_bound_is_reached_where_learning_is_slow() -> None:
             done.set()
         return step
 
-    config = RolloutConfig(asynchrony="async", max_staleness=3)
+    config = RolloutConfig(kind="ray", asynchrony="async", max_staleness=3)
     batches = BatchesAhead(collect, config, num_steps=9, shares_weights=False)
     batches.take(0)
     assert done.wait(10), "three more were not collected meanwhile"
@@ -76,7 +83,7 @@ def test_what_fails_in_the_background_is_raised_when_it_is_taken() -> None:
             raise RuntimeError("no worlds left")
         return step
 
-    config = RolloutConfig(asynchrony="one_step_off")
+    config = RolloutConfig(kind="ray", asynchrony="one_step_off")
     batches = BatchesAhead(collect, config, num_steps=3, shares_weights=False)
     assert batches.take(0) == 0
     batches.settle()
@@ -113,3 +120,26 @@ def test_staleness_counts_steps_turn_by_turn() -> None:
         "rollout/staleness_max": 2.0,
     }
     assert staleness_metrics([episode()], 7) == {}
+
+
+def test_settings_under_which_nothing_can_be_collected_ahead() -> None:
+    ahead = RolloutConfig(asynchrony="one_step_off")
+    with pytest.raises(ValueError, match=r"rollout\.asynchrony is 'one_step_off' with rollout.kin"):
+        check_asynchrony(ahead, shares_weights=False)
+    check_asynchrony(ahead, shares_weights=True)  # nothing is done in the background then
+    check_asynchrony(RolloutConfig(kind="ray", asynchrony="async"), shares_weights=False)
+    check_asynchrony(RolloutConfig(), shares_weights=False)
+
+
+def test_an_engine_that_does_not_take_the_weights() -> None:
+    check_version(3, 3)
+    with pytest.raises(ValueError, match=r"version 2, the learner's of version 3.*vllm\.transfer"):
+        check_version(2, 3)
+
+
+def test_processes_that_would_collect_different_batches_and_not_know() -> None:
+    check_same_batches(num_ranks=1, is_whole=True, repeats=False)
+    check_same_batches(num_ranks=4, is_whole=False, repeats=False)
+    check_same_batches(num_ranks=4, is_whole=True, repeats=True)
+    with pytest.raises(ValueError, match=r"sharding\.batches is 'whole'.*legal: share"):
+        check_same_batches(num_ranks=4, is_whole=True, repeats=False)
