@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 
@@ -35,6 +36,7 @@ from training.run_directory import RunDirectory, open_run_directory, write_atomi
 from training.seeding import task_seeds
 from training.senses import Senses
 from training.study_config import ArmConfig, StudyConfig
+from training.study_curves import mean_curves
 from training.study_tables import StudyResults, study_tables
 
 MakePolicy = Callable[[], Policy]
@@ -75,6 +77,7 @@ class Study:
         self._make_variant, self._make_pool = make_variant, make_pool
         self._main = study.main
         self._results = StudyResults()
+        self._metrics: dict[str, list[list[dict[str, Any]]]] = {}
 
     def train(self) -> None:
         """Everything that is not done yet, then the summary."""
@@ -127,6 +130,7 @@ class Study:
         )
         path = self._part(seed, name, config, arm.senses, cold_start_path=cold)
         self._take(seed, path, {"grpo": name, "sft_continued": "sft_continued"})
+        self._metrics.setdefault(name, []).append(RunDirectory(path).load_metrics())
 
     def _part(
         self,
@@ -248,6 +252,7 @@ class Study:
             intro=INTRO,
             status=status,
             tables=study_tables(self._results, self._main),
+            metrics=mean_curves(self._metrics),
             config_yaml=config.read_text() if config.exists() else "",
             notes=NOTES,
         )
@@ -285,5 +290,7 @@ NOTES = (
     "differences: the main arm less another policy, world by world and seed by seed. difference "
     "has its error from a bootstrap over worlds, of which lower_95 is the one-sided 95 % bound; "
     "over_seeds has the standard error over training seeds.",
+    "Curves are of training: success and reward of each step's rollouts, averaged over training "
+    "seeds.",
     "crossed: one policy chooses the actions and when to stop, another gives the answer (acc_fa).",
 )

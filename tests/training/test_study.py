@@ -27,6 +27,7 @@ from training.run_directory import RunDirectory, open_run_directory
 from training.sft import ImitationConfig
 from training.study import Study
 from training.study_config import ArmConfig, StudyConfig
+from training.study_curves import mean_curves
 from training.study_tables import StudyResults, paired_difference, study_tables
 from training.wandb_mirror import WandbMirror
 
@@ -134,6 +135,15 @@ def test_the_compute_of_reinforcement_is_matched_by_the_cold_starts_own_pace(
     lines = RunDirectory(run.path / "runs/seed0/grpo").load_metrics()
     assert {line["phase"] for line in lines} == {"cold_start", "grpo", "sft_continued"}
     assert load_outcomes(run.path / "runs/seed0/grpo").keys() == {"grpo", "sft_continued"}
+
+
+def test_curves_are_means_over_the_seeds_that_have_come_so_far():
+    def line(phase, step, success):
+        return {"phase": phase, "step": step, "success": success, "seconds": 1.0}
+
+    first = [line("cold_start", 1, 9), line("grpo", 1, 0.2), line("grpo", 2, 0.4)]
+    found = mean_curves({"arm": [first, [line("grpo", 1, 0.6)]], "late": []})
+    assert found == [{"phase": "arm", "step": 1, "success": pytest.approx(0.4)}]
 
 
 def outcomes(*rights: int) -> dict[int, float]:
