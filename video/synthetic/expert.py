@@ -24,8 +24,10 @@ from video.synthetic.solving import SOLVERS, Step
 from video.synthetic.wording import Namer, brief_thought, fluent_thought, frame_words
 
 STYLES = ("best", "wander", "scan")
-PURPOSEFUL_SHARE = 0.85
-"""Share of its looks at which the wandering demonstrator does what the best one does."""
+PURPOSEFUL_SHARE = 0.35
+"""Share of films whose search the wandering demonstrator begins as the best one does. The others it
+begins at the start of the film, which is therefore what imitation learns to do first.
+"""
 Pair = tuple[int, int]
 
 
@@ -53,8 +55,8 @@ class SpotlightExpert:
         look_frames: frames that one choice shows.
         max_turns: replies that the episode admits.
         frame_budget: most frames shown, those of the scan among them; None for no limit.
-        style: "best"; "wander", which says and answers the same but mostly just goes through the
-            film from its start; "scan", which answers after the first scan.
+        style: "best"; "wander", which says and answers the same but mostly spends its first look on
+            the start of the film; "scan", which answers after the first scan.
         brief: few words, always of the same forms, and frames to look between taken from those
             that have been shown or told, so that they need only be copied.
         can_ask_times: whether it may ask for the frame number at a time.
@@ -277,7 +279,7 @@ class SpotlightExpert:
         """The look, or the earliest stretch between two frames shown that was not looked into."""
         words = f"{self.question.question_id} {[turn.frames for turn in history]}"
         rng = np.random.default_rng(zlib.crc32(words.encode()))
-        if history[-1].told is not None or rng.random() < PURPOSEFUL_SHARE:
+        if len(history) > 1 or rng.random() < PURPOSEFUL_SHARE:
             return look
         asked = self._asked(history)
         free = (
