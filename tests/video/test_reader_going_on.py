@@ -22,7 +22,7 @@ from tests.video.films import (
     write_film,
 )
 from video.cache import FilmCache
-from video.decoding import harvest
+from video.decoding import harvest, pyav
 from video.decoding.decoders import Decoder, Decoders
 from video.frames import VideoError
 from video.reader import VideoReader
@@ -81,6 +81,36 @@ def test_windows_that_overlap_decode_nothing_twice(
         ours = read(path, frames, cache=cache, num_decoders=num_decoders)
         assert np.abs(ours.astype(int) - expected[frames]).max() <= 2
     assert max(fed.values()) == 1
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("frames", "threads"),
+    [
+        (range(100, 180, 4), [3]),  # one way, which all wait for
+        (range(100, 110, 2), [1]),  # a short one
+        ([*range(0, 100, 4), *range(250, 350, 4)], [1, 1]),  # two that are as long
+        ([*range(150, 249, 2), *range(250, 270, 2)], [1, 3]),
+    ],
+)
+def test_a_way_that_is_longer_than_all_others_has_several_threads(
+    frames, threads, monkeypatch, tmp_path
+):
+    path = write_film(tmp_path / "f.mp4", *CLOSED, *LONG, num_frames=400)
+    made, real = [], pyav.make_context
+
+    def make_context(stream, **options):
+        made.append(options["num_threads"])
+        return real(stream, **options)
+
+    monkeypatch.setattr(pyav, "make_context", make_context)
+    ours = read(path, list(frames), num_decoders=3)
+    assert sorted(made) == threads
+    expected = extract_frames(path)[list(frames)]
+    assert np.abs(ours.astype(int) - expected).max() <= 2
+    made.clear()
+    VideoReader(path, num_decoders=3).frames(list(frames))
+    assert set(made) <= {1}  # what is decoded for this request alone leaves most frames out
 
 
 @needs_ffmpeg
@@ -161,7 +191,7 @@ def test_damage_is_told_as_to_a_reader_that_begins_anew(name, options, content, 
 
 
 def test_no_more_decoders_are_left_than_may_be():
-    decoders = Decoders(lambda: Decoder(context=None), most_left=2)
+    decoders = Decoders(lambda num_threads: Decoder(context=None), most_left=2)
     for start in (0, 10, 20):
         decoder = decoders.take(start)
         decoder.number, decoder.due, decoder.is_left = start + 5, {start + 3}, True
@@ -176,7 +206,7 @@ def test_no_more_decoders_are_left_than_may_be():
 
 
 def test_a_decoder_that_was_emptied_begins_anew():
-    decoders = Decoders(lambda: Decoder(context=None), most_left=2)
+    decoders = Decoders(lambda num_threads: Decoder(context=None), most_left=2)
     decoder = decoders.take(7)
     decoder.number, decoder.due = 9, {8}
     decoders.give_back(decoder)

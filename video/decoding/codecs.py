@@ -16,10 +16,13 @@ how far they are out of order loses some where it guesses wrong."""
 FOR_ORDER_ONLY = {"skip_loop_filter": "all", "skip_idct": "all"}
 
 
-def make_context(stream: av.VideoStream, *, for_order_only: bool = False) -> av.VideoCodecContext:
-    """A decoder of its own for a stream, with one thread.
+def make_context(
+    stream: av.VideoStream, *, num_threads: int = 1, for_order_only: bool = False
+) -> av.VideoCodecContext:
+    """A decoder of its own for a stream.
 
     Args:
+        num_threads: at work on it. With more than one, damage may be reported a few packets late.
         for_order_only: only the order of the pictures is of interest, so what does not affect it is
             left out, and there are as many threads as cores.
     """
@@ -31,7 +34,9 @@ def make_context(stream: av.VideoStream, *, for_order_only: bool = False) -> av.
     if theirs.codec_tag.strip("\0"):
         context.codec_tag = theirs.codec_tag
     context.options = dict(OPTIONS)
-    context.thread_count = 1
+    context.thread_count = num_threads
+    if num_threads > 1:
+        context.thread_type = "AUTO"
     if for_order_only:
         context.options |= FOR_ORDER_ONLY
         context.thread_count, context.thread_type = 0, "AUTO"

@@ -20,6 +20,7 @@ class Decoder:
 
     Attributes:
         context: PyAV's.
+        num_threads: of it.
         scaler: for the frames that come out.
         start: packet that it began at, a key.
         number: packet that it comes to next.
@@ -28,6 +29,7 @@ class Decoder:
     """
 
     context: av.VideoCodecContext
+    num_threads: int = 1
     scaler: VideoReformatter = field(default_factory=VideoReformatter)
     start: int = 0
     number: int = 0
@@ -52,20 +54,22 @@ class Decoders:
     """Those that an open film has at hand. Several threads may take from them and give back.
 
     Args:
-        make: a new one.
+        make: number of threads -> a new one.
         most_left: how many are kept that were left on their way, 1 or more: the last ones.
     """
 
-    def __init__(self, make: Callable[[], Decoder], most_left: int) -> None:
+    def __init__(self, make: Callable[[int], Decoder], most_left: int) -> None:
         self._make, self._most_left = make, most_left
         self._idle: list[Decoder] = []
         self._left: list[Decoder] = []
         self._lock = threading.Lock()
 
-    def take(self, start: int) -> Decoder:
-        """One that stands before a key."""
+    def take(self, start: int, num_threads: int = 1) -> Decoder:
+        """One that stands before a key, with so many threads."""
         with self._lock:
-            decoder = self._idle.pop() if self._idle else self._make()
+            able = [d for d in self._idle if d.num_threads == num_threads]
+            decoder = able[-1] if able else self._make(num_threads)
+            self._idle = [d for d in self._idle if d is not decoder]
         decoder.begin(start)
         return decoder
 

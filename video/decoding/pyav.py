@@ -1,9 +1,11 @@
-"""Exact frames with PyAV: several single-threaded decoders side by side, each doing the least.
+"""Exact frames with PyAV: several decoders side by side, each doing the least.
 
 Frames are wanted from places that are independent of each other, so each decoder takes the next
 place, seeks to the key before it and decodes up to the last frame wanted there. On the way it
 leaves out what no other frame refers to. Where requests are likely to go on from each other, the
-decoder of a request's last place is left as it is, for a later one that begins further on.
+decoder of a request's last place is left as it is, for a later one that begins further on; and a
+place that takes longer than all others together gets a decoder of several threads, lest they wait
+for it.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ from video.frames import VideoError
 
 FRAMES_PER_DECODER = 10
 """Pictures that a decoder holds, about."""
+WORTH_THREADS = 30
+"""A way of fewer frames is over before several threads are under way."""
 NEAR_SECONDS = 5.0
 """Frames that are wanted and no further apart than this [s] are looked at as one stretch."""
 
@@ -85,9 +89,11 @@ class PyavBackend:
         kept = self._find_kept(indices)
         wanted = set(indices).difference(frame for frame, _ in kept)
         frames = self._with_near(indices, wanted) if self.between else sorted(wanted)
+        segments = list(split_segments(self.index, frames))
+        total = sum(map(len, segments))
         jobs = [
-            partial(self._decode_segment, segment, wanted, sink)
-            for segment in split_segments(self.index, frames)
+            partial(self._decode_segment, segment, wanted, sink, self._num_threads(segment, total))
+            for segment in segments
         ]
         shares = [kept[place :: self.num_decoders] for place in range(self.num_decoders)]
         jobs += [partial(self._show, share, sink) for share in shares if share]
@@ -123,11 +129,18 @@ class PyavBackend:
                 frames += [f for f in range(before + 1, after) if self.between.get(f) is None]
         return sorted(frames)
 
-    def _decode_segment(self, frames: list[int], wanted: set[int], sink: Sink) -> None:
+    def _num_threads(self, segment: list[int], total: int) -> int:
+        """For the decoder of a segment, of so many frames to decode in all."""
+        is_longest_way = self.between is not None and 2 * len(segment) > total
+        return self.num_decoders if is_longest_way and len(segment) >= WORTH_THREADS else 1
+
+    def _decode_segment(
+        self, frames: list[int], wanted: set[int], sink: Sink, num_threads: int
+    ) -> None:
         """Frames from one place. Where something is wrong with those that are wanted, tries again
         from ever earlier keys: some files call a picture a key that others do not suffice for.
         """
-        if self.between and self._go_on(frames, wanted, sink):
+        if self.between and self._go_on(frames, wanted, sink, num_threads):
             return
         place, step = int(np.searchsorted(self.index.keys, self.index.starts[frames[0]])), 0
         while True:
@@ -157,9 +170,9 @@ class PyavBackend:
             self.index.path, f"frame {frame} is not sound: {reason}", seconds=float(seconds[frame])
         )
 
-    def _go_on(self, frames: list[int], wanted: set[int], sink: Sink) -> bool:
-        """Frames from one place, by a decoder that was left on the way to them; and if they are the
-        request's last, its decoder is left behind them.
+    def _go_on(self, frames: list[int], wanted: set[int], sink: Sink, num_threads: int) -> bool:
+        """Frames from one place, by a decoder that was left on the way to them, or one of several
+        threads; and if they are the request's last, its decoder is left behind them.
 
         Returns:
             False, and nothing is done, where neither is so, or where anything at all is wrong.
@@ -167,9 +180,9 @@ class PyavBackend:
         assert self.between is not None
         start, ordinals = int(self.index.starts[frames[0]]), self.index.ordinals[frames].tolist()
         decoder, leave = self._decoders.take_left(start, ordinals), frames[-1] == max(wanted)
-        if decoder is None and not leave:
+        if decoder is None and not leave and num_threads == 1:
             return False
-        decoder = decoder or self._decoders.take(start)
+        decoder = decoder or self._decoders.take(start, num_threads)
         harvest, pictures = self._harvest(decoder, frames, wanted, leave=leave)
         if harvest.damaged:
             self.between.drop(harvest.met)
@@ -195,10 +208,11 @@ class PyavBackend:
         self._decoders.give_back(decoder)
         return harvest, pictures
 
-    def _make_decoder(self) -> Decoder:
+    def _make_decoder(self, num_threads: int) -> Decoder:
         stream = self.demuxer.stream
-        alone = self.index.codec in ALONE
-        return Decoder(make_context(stream) if alone else stream.codec_context)
+        if self.index.codec not in ALONE:
+            return Decoder(stream.codec_context)
+        return Decoder(make_context(stream, num_threads=num_threads), num_threads)
 
     def _picture(self, frame: av.VideoFrame, scaler: VideoReformatter) -> np.ndarray:
         height, width = self.height, self.width
