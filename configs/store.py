@@ -22,6 +22,7 @@ from configs.generate_schema import GenerateScript
 from configs.play_schema import PlayScript
 from configs.reward_spread_schema import RewardSpreadScript
 from configs.schemas import EvaluateScript, RecordScript, RolloutScript
+from configs.sweep_schema import SweepScript
 from policies.config import PolicyConfig
 from sims.avr.benchmark import AvrBenchmarkConfig
 from sims.config import AvrEnvConfig, LookEnvConfig, ManipulationEnvConfig, MixtureEnvConfig
@@ -49,6 +50,7 @@ def register_schemas(config_name: str | None = None) -> None:
     store.store(name="clevr_schema", node=ClevrScript)
     store.store(name="compare_schema", node=CompareScript)
     store.store(name="reward_spread_schema", node=RewardSpreadScript)
+    store.store(name="sweep_schema", node=SweepScript)
     store.store(name="check_belief_schema", node=CheckBeliefScript)
     store.store(name="check_films_schema", node=CheckFilmsScript)
     store.store(name="build_benchmark_schema", node=BuildBenchmarkScript)

@@ -19,6 +19,8 @@ ZOOM_RULES = ("fit", "native", "area")
 IMAGE_TOOLS = ("crop", "zoom", "mark", "draw_box", "draw_line")
 ORACLE_TOOLS = ("detect", "segment", "read", "depth")
 TOOLS = (*IMAGE_TOOLS, *ORACLE_TOOLS)
+ITEM_COLORS = ("red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink")
+ITEM_KINDS = ("box", "can", "bottle", "book", "mug", "ball")
 ASPECT = 4 / 3
 READABLE_PX = 12.0
 """A label can be read where it is shown with sides of this many pixels or more."""
@@ -61,7 +63,10 @@ class LookConfig:
         cache_mib: photographs kept for all environments of a process together [MiB], 16 to 65536;
             others are taken again when they are needed.
         layouts: any of table, shelves, counter; each episode has one, all equally often.
-        num_items: things with names and labels, 6 to 15.
+        num_items: things with names and labels, 4 to 15; no more than there are names.
+        item_colors: any of red, orange, yellow, green, cyan, blue, purple, pink; empty for all.
+        item_kinds: any of box, can, bottle, book, mug, ball; empty for all. "inspect" is about
+            things of one colour, and needs as many kinds.
         num_scraps: small things without, 0 to 16.
         label_pixels: side of a label in the small picture [px], 0.5 to 6. Up to 1.5, labels tell
             next to nothing there, even to a network that is told where they are.
@@ -102,6 +107,8 @@ class LookConfig:
     cache_mib: int = 256
     layouts: list[str] = field(default_factory=lambda: list(LAYOUTS))
     num_items: int = 13
+    item_colors: list[str] = field(default_factory=list)
+    item_kinds: list[str] = field(default_factory=list)
     num_scraps: int = 14
     label_pixels: float = 1.5
     readable_share: float = 0.0
@@ -148,7 +155,7 @@ class LookConfig:
             "small_width": (56, 672),
             "look_width": (56, 1344),
             "cache_mib": (16, 65536),
-            "num_items": (6, 15),
+            "num_items": (4, 15),
             "num_scraps": (0, 16),
             "label_pixels": (0.5, 6.0),
             "readable_share": (0.0, 1.0),
@@ -170,19 +177,48 @@ class LookConfig:
                 f"{self.full_width} and {prefix}small_width={self.small_width} a label has "
                 f"{side:.1f} pixels in the photograph; it needs {FULL_READABLE_PX:g} to be read"
             )
+        num_names = len(self.palette()[0]) * len(self.palette()[1])
+        if num_names < self.num_items:
+            raise ValueError(
+                f"{prefix}num_items is {self.num_items}, but {prefix}item_colors and "
+                f"{prefix}item_kinds make {num_names} names"
+            )
         self.noise.check(f"{prefix}noise.")
 
+    def palette(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The colours and the kinds of named things."""
+        return tuple(self.item_colors) or ITEM_COLORS, tuple(self.item_kinds) or ITEM_KINDS
+
+    def num_targets(self, kind: str) -> int:
+        """How many things a question of this kind hangs on."""
+        if kind in ("carrier", "only"):
+            return self.num_options
+        return {"symbol": 1, "same": 2}.get(kind, self.num_compared)
+
     def check_task(self, task: str, prefix: str = "env.config.") -> None:
-        """Raise `ValueError` for question kinds that are none of a task's."""
+        """Raise `ValueError` for question kinds that are none of a task's, and for fewer names than
+        its questions need.
+        """
         if task not in TASKS:
             raise ValueError(f"the task is {task!r}; legal: {', '.join(TASKS)}")
         _check_list(prefix, "question_kinds", self.question_kinds, QUESTION_KINDS[task])
+        colors, kinds = self.palette()
+        asked = self.question_kinds or QUESTION_KINDS[task]
+        num = max(self.num_targets(kind) for kind in asked) if task == "inspect" else 0
+        if num > len(kinds) or (num and (len(colors) - 1) * len(kinds) + num < self.num_items):
+            raise ValueError(
+                f"{prefix}item_kinds is {list(kinds)} and {prefix}item_colors {list(colors)}; "
+                f"inspecting {num} things of one colour takes as many kinds, and others enough for "
+                f"{prefix}num_items={self.num_items}"
+            )
 
     def _check_names(self, prefix: str) -> None:
         every = tuple(kind for kinds in QUESTION_KINDS.values() for kind in kinds)
         lists = {
             "layouts": LAYOUTS,
             "symbols": SYMBOLS,
+            "item_colors": ITEM_COLORS,
+            "item_kinds": ITEM_KINDS,
             "question_kinds": every,
             "tools": TOOLS,
         }

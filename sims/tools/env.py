@@ -193,7 +193,7 @@ class LookEnv(gymnasium.Env[dict[str, Any], str]):
                 relevance = judge(self.knowledge, shown)
                 self._tally.relevance[relevance] += 1
             self.knowledge.note(shown)
-        self.knowledge.tell(result.facts.get("told", {}))
+        self.knowledge.tell(result.facts)
         step = Step(
             kind="look",
             tool=call.name,

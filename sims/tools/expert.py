@@ -7,13 +7,16 @@ picture made readable. Two photographs that look alike so far get the same words
 
 from __future__ import annotations
 
+from sims.replies import find_choice
+from sims.tools.asking import can_ask, next_question, told_signs
 from sims.tools.config import READABLE_PX
 from sims.tools.coordinates import Box
 from sims.tools.desk import look_size
 from sims.tools.knowledge import Knowledge
+from sims.tools.questions import Known
 from sims.tools.sight import readable_side
 
-STYLES = ("best", "point", "mark", "wander", "direct")
+STYLES = ("best", "point", "mark", "wander", "ask", "direct")
 PURPOSEFUL_SHARE = 0.3
 """Share of its looks at which the wandering demonstrator does what the best one does."""
 MARGIN = 1.15
@@ -35,15 +38,19 @@ def expert_reply(knowledge: Knowledge, style: str = "best") -> str:
         style: "best" crops what it needs to see; "point" zooms at it instead; "mark" first draws a
             box around each thing that is asked about, or a mark on it, as far as turns and marks
             go, then does as "best" does; "wander" sees and answers the same, but seven looks in ten
-            it crops some part of the picture, blindly; "direct" answers at once. Where a tool is
-            not there, another that serves takes its place.
+            go to some part of the picture, blindly; "ask" looks at nothing, but asks `detect` and
+            `read`, and takes what they tell for true; "direct" answers at once. Where a tool is
+            not there, another that serves takes its place: who cannot crop zooms.
 
     Raises:
         ValueError: for an unknown style.
     """
     if style not in STYLES:
         raise ValueError(f"expert style {style!r} is unknown; legal: {', '.join(STYLES)}")
-    answer = knowledge.question.decided(knowledge.known, knowledge.desk.scene)
+    if style == "ask" and can_ask(knowledge):
+        return _asking_reply(knowledge)
+    known = knowledge.known
+    answer = knowledge.question.decided(known, knowledge.desk.scene)
     call, index = "", -1
     can_look = style != "direct" and knowledge.turns_left > 1
     if can_look and style == "mark" and (left := _unmarked(knowledge)):
@@ -55,11 +62,30 @@ def expert_reply(knowledge: Knowledge, style: str = "best") -> str:
     if call:
         thought = _intent(knowledge, index, style)
         return f"<think>{thought}</think><action>{call}</action>"
-    guess = answer is None
-    answer = _guess(knowledge) if answer is None else answer
+    return _answer(knowledge, known)
+
+
+def _asking_reply(knowledge: Knowledge) -> str:
+    """What it says where it takes the oracles at their word."""
+    found, call = next_question(knowledge)
+    if not call or knowledge.turns_left == 1:
+        return _answer(knowledge, told_signs(knowledge))
+    thought = found if knowledge.brief else f"{found or 'I ask where it is'}.".capitalize()
+    return f"<think>{thought}</think><action>{call}</action>"
+
+
+def _answer(knowledge: Knowledge, known: Known) -> str:
+    """What it answers from what it knows. In few words it says what the option says, where that
+    cannot be taken for the letter of one.
+    """
+    decided = knowledge.question.decided(known, knowledge.desk.scene)
+    answer = decided or _guess(knowledge, known)
     letter = knowledge.letter_of(answer)
-    thought = _conclusion(knowledge, letter, answer, guess=guess)
-    return f"<think>{thought}</think><answer>{letter}</answer>"
+    thought = _conclusion(knowledge, known, letter, answer, guess=decided is None)
+    spoken = f"<answer>{answer}</answer>"
+    if not knowledge.brief or find_choice(spoken, knowledge.letters) != letter:
+        spoken = f"<answer>{letter}</answer>"
+    return f"<think>{thought}</think>{spoken}"
 
 
 def _choose_call(knowledge: Knowledge, style: str) -> str:
@@ -68,7 +94,7 @@ def _choose_call(knowledge: Knowledge, style: str) -> str:
     index = knowledge.missing()[0]
     region = _closeup(knowledge, index)
     blind = style == "wander" and knowledge.draw(100, salt="mood") >= 100 * PURPOSEFUL_SHARE
-    if blind and "crop" in tools:
+    if blind and {"crop", "zoom"} & {*tools}:
         region = _anywhere(knowledge)
     order = ("zoom", "crop", "read") if style == "point" else ("crop", "zoom", "read")
     chosen = next((name for name in order if name in tools), "")
@@ -136,17 +162,17 @@ def _anywhere(knowledge: Knowledge) -> Box:
     return Box(left, top, left + 0.2 * whole.width, top + 0.2 * whole.height)
 
 
-def _guess(knowledge: Knowledge) -> str:
+def _guess(knowledge: Knowledge, known: Known) -> str:
     """One of the answers that are still possible."""
-    left = knowledge.question.possible(knowledge.known, knowledge.desk.scene)
+    left = knowledge.question.possible(known, knowledge.desk.scene)
     return left[knowledge.draw(len(left), salt="guess")]
 
 
-def _readings(knowledge: Knowledge) -> str:
+def _readings(knowledge: Knowledge, known: Known) -> str:
     """What has been read that matters: "the red mug shows K, the blue box shows F"."""
     items = knowledge.desk.scene.items
-    read = [index for index in knowledge.question.targets if index in knowledge.known]
-    return ", ".join(f"the {items[index].name} shows {knowledge.known[index]}" for index in read)
+    read = [index for index in knowledge.question.targets if index in known]
+    return ", ".join(f"the {items[index].name} shows {known[index]}" for index in read)
 
 
 def _intent(knowledge: Knowledge, index: int, style: str) -> str:
@@ -155,17 +181,20 @@ def _intent(knowledge: Knowledge, index: int, style: str) -> str:
     box = _written(knowledge, knowledge.box_of(index))
     place = knowledge.desk.write_point(knowledge.box_of(index).center)
     if knowledge.brief:
-        return f"the {name} {place if style == 'point' else box}"
+        points = style == "point" or "crop" not in knowledge.desk.config.tools
+        return f"the {name} {place if points else box}"
     if style == "mark" and index in _unmarked(knowledge):
         return f"The question is about the {name}. It is at {place}, in {box}; I mark it."
-    read = _readings(knowledge)
+    read = _readings(knowledge, knowledge.known)
     so_far = f"So far {read}. " if read else ""
     reason = _TOO_SMALL[knowledge.draw(len(_TOO_SMALL), salt="reason")]
     return f"{so_far}The {name} is at {place}, in {box}; {reason}. I look closer."
 
 
-def _conclusion(knowledge: Knowledge, letter: str, answer: str, *, guess: bool) -> str:
-    read = _readings(knowledge)
+def _conclusion(
+    knowledge: Knowledge, known: Known, letter: str, answer: str, *, guess: bool
+) -> str:
+    read = _readings(knowledge, known)
     if knowledge.brief:
         return read or "not seen"
     if guess:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from sims.tools.config import READABLE_PX
-from sims.tools.coordinates import Box
+from sims.tools.coordinates import Box, Point
 from sims.tools.desk import Desk, Shown
 from sims.tools.questions import Question
 from sims.tools.sight import SEEN_SHARE, readable_side
+
+
+class Sign(NamedTuple):
+    """A sign that a tool has read, and where [px]."""
+
+    symbol: str
+    place: Point
 
 
 @dataclass(kw_only=True)
@@ -24,6 +33,8 @@ class Knowledge:
         brief: whether few words are wanted.
         known: index of an item -> what its label shows, of those that could be read.
         replies: how many there were.
+        detections: what a tool was asked to find -> where it said that is, right or wrong.
+        readings: for each part that a tool has read, the signs it told, right or wrong.
     """
 
     question: Question
@@ -33,6 +44,8 @@ class Knowledge:
     brief: bool
     known: dict[int, str] = field(default_factory=dict)
     replies: int = 0
+    detections: dict[str, list[Box]] = field(default_factory=dict)
+    readings: list[list[Sign]] = field(default_factory=list)
 
     def note(self, shown: Shown) -> list[int]:
         """Read what a picture makes readable.
@@ -44,11 +57,17 @@ class Knowledge:
         self.known.update({i: self.desk.scene.items[i].symbol for i in new})
         return new
 
-    def tell(self, told: dict[str, str]) -> None:
-        """Take over what a tool says that labels show, by the names of their things."""
+    def tell(self, facts: Mapping[str, Any]) -> None:
+        """Take over what a tool says, by its facts: where things are and what labels show."""
+        told = facts.get("told", {})
         for index, item in enumerate(self.desk.scene.items):
             if item.name in told:
                 self.known.setdefault(index, told[item.name])
+        if "searched" in facts:
+            self.detections[facts["searched"]] = [Box(*box) for _, box in facts["detected"]]
+        if "signs" in facts:
+            signs = [Sign(symbol, Point(x, y)) for symbol, x, y in facts["signs"]]
+            self.readings.append(signs)
 
     def missing(self) -> list[int]:
         """The items that the question hangs on whose labels have not been read."""

@@ -40,7 +40,10 @@ def detect(desk: Desk, what: str) -> ToolResult:
         if matches and box is not None and rng.random() >= desk.config.noise.miss:
             found.append((index, _jitter(box, desk, rng)))
     texts = [desk.write_box(box) for _, box in found]
-    facts = {"detected": [[desk.scene.items[index].name, list(box)] for index, box in found]}
+    facts = {
+        "searched": what,
+        "detected": [[desk.scene.items[index].name, list(box)] for index, box in found],
+    }
     told = "; ".join(texts) if texts else "none"
     return ToolResult(text=f"Found for {echo(what)}: {told}.", facts=facts)
 
@@ -73,7 +76,7 @@ def segment(desk: Desk, point: Point) -> ToolResult:
 def read(desk: Desk, box: Box) -> ToolResult:
     """Tells what the labels in that part of the picture show."""
     size = look_size(box, desk.config)
-    told, facts = [], {}
+    told, signs, names = [], [], {}
     for index, item in enumerate(desk.scene.items):
         sighting = desk.photograph().sightings[index]
         label, is_seen = sighting.label, sighting.label_share >= SEEN_SHARE
@@ -84,9 +87,11 @@ def read(desk: Desk, box: Box) -> ToolResult:
             others = [s for s in symbols_of(item.label.partition("-")[0]) if s != symbol]
             symbol = others[int(rng.integers(len(others)))]
         told.append(f"{symbol} at {desk.write_point(label.center)}")
-        facts[item.name] = symbol
+        signs.append([symbol, *label.center])
+        names[item.name] = symbol
     text = "; ".join(told) if told else "nothing that can be read"
-    return ToolResult(text=f"In {desk.write_box(box)}: {text}.", facts={"told": facts})
+    facts = {"told": names, "signs": signs}
+    return ToolResult(text=f"In {desk.write_box(box)}: {text}.", facts=facts)
 
 
 @tool

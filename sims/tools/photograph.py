@@ -107,6 +107,7 @@ class PhotographCache:
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[Scene, int, bool], Photograph] = OrderedDict()
         self._lock = threading.RLock()
+        self._num_bytes = 0
         self.num_taken = 0
 
     def get(self, scene: Scene, width: int, *, shadows: bool, max_bytes: int) -> Photograph:
@@ -120,22 +121,25 @@ class PhotographCache:
         """
         key = (scene, width, shadows)
         with self._lock:
-            if key not in self._kept:
-                self._kept[key] = take_photograph(scene, width, shadows=shadows)
+            found = self._kept.get(key)
+            if found is None:
+                found = self._kept[key] = take_photograph(scene, width, shadows=shadows)
+                self._num_bytes += found.num_bytes
                 self.num_taken += 1
             self._kept.move_to_end(key)
-            while len(self._kept) > 1 and self.num_bytes() > max_bytes:
-                self._kept.popitem(last=False)
-            return self._kept[key]
+            while len(self._kept) > 1 and self._num_bytes > max_bytes:
+                self._num_bytes -= self._kept.popitem(last=False)[1].num_bytes
+            return found
 
     def num_bytes(self) -> int:
         """The memory that the kept ones take."""
-        return sum(photograph.num_bytes for photograph in self._kept.values())
+        return self._num_bytes
 
     def clear(self) -> None:
         """Forget all."""
         with self._lock:
             self._kept.clear()
+            self._num_bytes = 0
 
 
 PHOTOGRAPHS = PhotographCache()

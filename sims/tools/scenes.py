@@ -24,6 +24,10 @@ _WOODS = ((0.80, 0.62, 0.42), (0.66, 0.46, 0.30), (0.88, 0.78, 0.62), (0.62, 0.5
 _WALLS = ((0.86, 0.87, 0.85), (0.80, 0.84, 0.88), (0.90, 0.86, 0.79), (0.78, 0.83, 0.78))
 
 
+Palette = tuple[Sequence[str], Sequence[str]]
+"""Colours and kinds of named things."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """Where things stand side by side.
@@ -125,6 +129,7 @@ def draw_scene(
     num_scraps: int,
     label_side: float | None,
     num_alike: int = 0,
+    palette: Palette = (tuple(COLORS), tuple(KINDS)),
     rng: np.random.Generator,
 ) -> Scene:
     """Draw a scene whose labels are not written yet.
@@ -137,12 +142,13 @@ def draw_scene(
             as things have room for.
         num_alike: so many things, the first of the scene's items, have one colour that no other
             has; 0 for no such rule.
+        palette: colours and kinds of named things.
         rng: the only source of chance.
     """
     rows = ROWS[layout]
     slots = [(row, slot) for row in rows for slot in range(row.slots)]
     chosen = rng.permutation(len(slots))[:num_items].tolist()
-    names = _draw_names(num_items, num_alike, rng)
+    names = _draw_names(num_items, num_alike, palette, rng)
     items = [
         _draw_item(name, slots[slot], CAMERAS[layout], label_side, rng)
         for name, slot in zip(names, chosen, strict=True)
@@ -170,10 +176,11 @@ def depth_of(camera: Camera, point: Sequence[float]) -> float:
     return float((np.asarray(point) - eye) @ (target - eye) / camera.distance)
 
 
-def _draw_names(num: int, num_alike: int, rng: np.random.Generator) -> list[tuple[str, str]]:
+def _draw_names(
+    num: int, num_alike: int, palette: Palette, rng: np.random.Generator
+) -> list[tuple[str, str]]:
     """Different (colour, kind), the first `num_alike` of a colour of their own."""
-    colors = [list(COLORS)[i] for i in rng.permutation(len(COLORS)).tolist()]
-    kinds = [list(KINDS)[i] for i in rng.permutation(len(KINDS)).tolist()]
+    colors, kinds = ([some[i] for i in rng.permutation(len(some)).tolist()] for some in palette)
     alike = [(colors[0], kind) for kind in kinds[:num_alike]]
     rest = [(color, kind) for color in colors[bool(alike) :] for kind in kinds]
     return alike + [rest[i] for i in rng.permutation(len(rest))[: num - num_alike].tolist()]

@@ -6,8 +6,10 @@ label: from afar all labels of a kind are the same grey.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from io import BytesIO
+from itertools import pairwise
 
 import numpy as np
 from PIL import Image
@@ -46,12 +48,12 @@ DOT_COLORS = {
     "green": (20, 130, 30),
     "yellow": (240, 215, 40),
 }
-PINWHEEL = (10.5, 23.0)
-"""Inner and outer radius of the colours around the middle dot [px]."""
+PINWHEELS = (9.5, 19.0, 28.0)
+"""Inner, middle and outer radius of the two pinwheels around the middle dot [px]."""
 MIDDLE = 7.0
 """Radius of that dot [px]."""
 BLADES = 4
-"""How often each colour comes in the pinwheel."""
+"""How often each colour comes in a pinwheel."""
 KINDS = ("letter", "dots", "color")
 
 
@@ -114,22 +116,40 @@ def _dots_ink(symbol: str) -> np.ndarray:
 
 
 def _color_picture(symbol: str) -> np.ndarray:
-    """A dot within a pinwheel of all colours. Each colour has the same area in all, so that of the
-    dot has less of the pinwheel; and each has the same all round.
+    """A dot within two pinwheels of all colours. Each colour has the same area in all, and the same
+    moment of inertia about the middle, so that blurred it lies as far out as the others; and each
+    has the same all round.
     """
-    inner, outer, dot = (radius**2 for radius in (PINWHEEL[0], PINWHEEL[1], MIDDLE))
-    each = (outer - inner + dot) / len(DOT_COLORS)
     names = list(DOT_COLORS)
-    shares = [(each - dot * (name == symbol)) / (outer - inner) for name in names]
     rows, columns = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
-    away, turn = np.hypot(columns, rows), np.arctan2(rows, columns) / (2 * np.pi) * BLADES
-    owner = np.searchsorted(np.cumsum(shares)[:-1], turn % 1.0)
+    away = np.hypot(columns, rows)
+    phase = np.round(np.arctan2(rows, columns) / (2 * np.pi) * BLADES % 1.0, 9) % 1.0
+    dot = away <= MIDDLE
+    rings = [(away > low) & (away <= high) for low, high in pairwise(PINWHEELS)]
     picture = np.full((SIDE, SIDE, 3), PAPER)
-    for index, name in enumerate(names):
-        blades = (owner == index) & (away >= PINWHEEL[0]) & (away <= PINWHEEL[1])
-        picture[blades] = DOT_COLORS[name]
-    picture[away <= MIDDLE] = DOT_COLORS[symbol]
+    for ring, mine in zip(rings, _ring_shares(away, dot, rings), strict=True):
+        shares = [mine if name == symbol else (1.0 - mine) / (len(names) - 1) for name in names]
+        places = np.flatnonzero(ring)
+        order = places[np.lexsort((away.flat[places].round(9), phase.flat[places]))]
+        # Turned by a quarter the picture stays as it is: four pixels always go together.
+        cuts = BLADES * np.rint(np.cumsum(shares) * (len(order) / BLADES)).astype(int)
+        for name, start, end in zip(names, [0, *cuts[:-1]], cuts, strict=True):
+            picture.reshape(-1, 3)[order[start:end]] = DOT_COLORS[name]
+    picture[dot] = DOT_COLORS[symbol]
     return picture
+
+
+def _ring_shares(away: np.ndarray, dot: np.ndarray, rings: Sequence[np.ndarray]) -> np.ndarray:
+    """The shares of the two pinwheels that have the dot's own colour, (2,): so large that its area
+    and its moment of inertia, with the dot, are those of each of the others.
+    """
+    num_others = len(DOT_COLORS) - 1
+    powers = (np.ones_like(away), away**2)
+    sums = np.array([[power[ring].sum() for ring in rings] for power in powers])
+    mine = np.array([power[dot].sum() for power in powers])
+    shares = np.linalg.solve(sums * (1 + 1 / num_others), sums.sum(axis=1) / num_others - mine)
+    assert np.all((shares >= 0) & (shares <= 1)), "the radii leave room for every colour"
+    return shares
 
 
 def _framed(ink: np.ndarray) -> np.ndarray:

@@ -34,7 +34,7 @@ def draw_task(task: str, config: LookConfig, rng: np.random.Generator) -> tuple[
     symbols = "dots" if kind in ("most", "sum") else symbols
     is_large = rng.random() < config.readable_share
     side = None if is_large else config.label_pixels / config.small_width
-    num = _num_targets(kind, config)
+    num = config.num_targets(kind)
     for _ in range(MAX_DRAWS):
         scene = draw_scene(
             layout,
@@ -42,6 +42,7 @@ def draw_task(task: str, config: LookConfig, rng: np.random.Generator) -> tuple[
             num_scraps=config.num_scraps,
             label_side=side,
             num_alike=num if task == "inspect" else 0,
+            palette=config.palette(),
             rng=rng,
         )
         shares = label_shares(scene, *compile_scene(scene))
@@ -69,9 +70,3 @@ def _write_labels(
         for index in range(len(scene.items))
     ]
     return scene.with_labels([f"{question.symbols}-{symbol}" for symbol in every])
-
-
-def _num_targets(kind: str, config: LookConfig) -> int:
-    if kind in ("carrier", "only"):
-        return config.num_options
-    return {"symbol": 1, "same": 2}.get(kind, config.num_compared)

@@ -6,9 +6,10 @@
         ...
 
 The function's name is the tool's; its first parameter is what the tool works on; the annotations of
-the others (`Box`, `Point`, `float`, `int`, `str`) say how they are read, and those with a default
-may be left out; the first line of its docstring is what policies are told. What it cannot do it
-says by raising `ToolError`. Nothing here knows what kind of environment uses it.
+the others (`Box`, `Point`, `float`, `int`, `str`, or a class of an environment's own with a `Kind`
+as its `KIND`) say how they are read, and those with a default may be left out; the first line of
+its docstring is what policies are told. What it cannot do it says by raising `ToolError`. Nothing
+here knows what kind of environment uses it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -62,7 +63,7 @@ class ToolResult:
 
 
 class Stage(Protocol):
-    """What tools work on: it knows the pictures shown so far."""
+    """What tools that are given places work on: it knows the pictures shown so far."""
 
     def frame(self, number: int) -> Frame:
         """The picture of that number. Raises `ToolError` where there is none."""
@@ -75,12 +76,12 @@ class Parameter:
 
     Attributes:
         name: its name.
-        kind: a key of `KINDS`.
+        kind: how it is read.
         default: its value where it is left out; `inspect.Parameter.empty` where it may not be.
     """
 
     name: str
-    kind: str
+    kind: Kind
     default: Any = inspect.Parameter.empty
 
     @property
@@ -108,24 +109,24 @@ class Tool:
     @property
     def points(self) -> bool:
         """Whether it is given a place in a picture, and so may be told which picture."""
-        return any(parameter.kind in ("Box", "Point") for parameter in self.parameters)
+        return any(parameter.kind.is_place for parameter in self.parameters)
 
     @property
     def form(self) -> str:
         """How it is written, without what may be left out: "crop(x0, y0, x1, y1)"."""
         needed = [p for p in self.parameters if p.required]
-        points = [p.name for p in needed if p.kind == "Point"]
+        points = [p.name for p in needed if p.kind is KINDS["Point"]]
         words = [
             f"x{points.index(p.name)}, y{points.index(p.name)}"
-            if len(points) > 1 and p.kind == "Point"
-            else KINDS[p.kind].form or p.name
+            if len(points) > 1 and p.name in points
+            else p.kind.form or p.name
             for p in needed
         ]
         return f"{self.name}({', '.join(words)})"
 
     def schema(self) -> dict[str, Any]:
         """The tool as a function in the manner of JSON-schema tool calling."""
-        properties = {p.name: dict(KINDS[p.kind].schema) for p in self.parameters}
+        properties = {p.name: dict(p.kind.schema) for p in self.parameters}
         if self.points:
             properties["image"] = {"type": "integer", "minimum": WHOLE}
         required = [p.name for p in self.parameters if p.required]
@@ -143,24 +144,25 @@ def tool(function: Callable[..., ToolResult]) -> Tool:
     signature = inspect.signature(function, eval_str=True)
     parameters = []
     for parameter in list(signature.parameters.values())[1:]:
-        kind = getattr(parameter.annotation, "__name__", str(parameter.annotation))
-        if kind not in KINDS:
+        written = getattr(parameter.annotation, "__name__", str(parameter.annotation))
+        kind = getattr(parameter.annotation, "KIND", None) or KINDS.get(written)
+        if not isinstance(kind, Kind):
             raise TypeError(
-                f"{parameter.name} of the tool {function.__name__} is a {kind}; "
-                f"legal: {', '.join(KINDS)}"
+                f"{parameter.name} of the tool {function.__name__} is a {written}; "
+                f"legal: {', '.join(KINDS)}, or a class with a KIND"
             )
         parameters.append(Parameter(name=parameter.name, kind=kind, default=parameter.default))
     says = (inspect.getdoc(function) or "").partition("\n\n")[0].replace("\n", " ")
     return Tool(name=function.__name__, says=says, parameters=tuple(parameters), function=function)
 
 
-def use_tool(call: Call, tools: Mapping[str, Tool], stage: Stage) -> ToolResult:
+def use_tool(call: Call, tools: Mapping[str, Tool], stage: object) -> ToolResult:
     """Carry out a call. What cannot be done comes back as text, with the kind of the error.
 
     Args:
         call: what a policy asks for.
         tools: name -> those that it may use.
-        stage: what they work on.
+        stage: what they work on; a `Stage` where any of them is given places.
     """
     try:
         chosen = tools.get(call.name)
@@ -172,7 +174,7 @@ def use_tool(call: Call, tools: Mapping[str, Tool], stage: Stage) -> ToolResult:
         return ToolResult(text=str(error), error=error.kind)
 
 
-def read_arguments(call: Call, chosen: Tool, stage: Stage) -> dict[str, Any]:
+def read_arguments(call: Call, chosen: Tool, stage: object) -> dict[str, Any]:
     """The arguments of a call, by name.
 
     Raises:
@@ -181,13 +183,15 @@ def read_arguments(call: Call, chosen: Tool, stage: Stage) -> dict[str, Any]:
     given = _sort_values(call, chosen)
     number = given.pop("image", (float(WHOLE),)) if chosen.points else (float(WHOLE),)
     arguments: dict[str, Any] = {}
-    frame = stage.frame(_read_integer("image", number)) if chosen.points else None
+    frame = None
+    if chosen.points:
+        frame = cast(Stage, stage).frame(_read_integer("image", number))
     for parameter in chosen.parameters:
         if parameter.name not in given:
             arguments[parameter.name] = parameter.default
             continue
         try:
-            value = KINDS[parameter.kind].read(parameter.name, given[parameter.name], frame)
+            value = parameter.kind.read(parameter.name, given[parameter.name], frame)
         except CoordinateError as error:
             raise ToolError(str(error), "arguments") from error
         arguments[parameter.name] = value
@@ -205,7 +209,7 @@ def _sort_values(call: Call, chosen: Tool) -> dict[str, tuple[Value, ...]]:
     rest = list(call.positional)
     for parameter in chosen.parameters:
         if parameter.name not in given and rest:
-            width = KINDS[parameter.kind].width
+            width = parameter.kind.width
             given[parameter.name], rest = tuple(rest[:width]), rest[width:]
     missing = [p for p in chosen.parameters if p.required and not given.get(p.name)]
     if missing or rest:
@@ -262,13 +266,16 @@ class Kind:
         width: how many words or numbers it takes.
         form: how it is written; "" for its name.
         schema: its JSON schema.
-        read: (name, values, picture pointed into) -> the argument.
+        read: (name, values, picture pointed into) -> the argument; the picture is None unless some
+            argument of the tool is a place. Raises `ToolError` or `CoordinateError`.
+        is_place: whether it is a place in a picture.
     """
 
     width: int
     form: str
     schema: dict[str, Any]
     read: Callable[[str, tuple[Value, ...], Frame | None], Any]
+    is_place: bool = False
 
 
 def _array(length: int) -> dict[str, Any]:
@@ -281,8 +288,8 @@ def _array(length: int) -> dict[str, Any]:
 
 
 KINDS = {
-    "Box": Kind(width=4, form="x0, y0, x1, y1", schema=_array(4), read=_read_box),
-    "Point": Kind(width=2, form="x, y", schema=_array(2), read=_read_point),
+    "Box": Kind(width=4, form="x0, y0, x1, y1", schema=_array(4), read=_read_box, is_place=True),
+    "Point": Kind(width=2, form="x, y", schema=_array(2), read=_read_point, is_place=True),
     "float": Kind(width=1, form="", schema={"type": "number"}, read=_read_number),
     "int": Kind(width=1, form="", schema={"type": "integer"}, read=_read_integer),
     "str": Kind(width=1, form="", schema={"type": "string"}, read=_read_text),

@@ -17,6 +17,8 @@ PIECES = [
     "</answer>",
     "<action>",
     "</action>",
+    "<tool_call>",
+    "</tool_call>",
     "< think >",
     "<ANSWER>",
     "A",
@@ -33,6 +35,12 @@ PIECES = [
 def test_well_formed_replies(kind):
     reply = read_reply(f" <think>it is red\n</think>\n<{kind}> A </{kind}>\n")
     assert reply == Reply(think="it is red\n", kind=kind, choice="A", well_formed=True)
+
+
+def test_a_tool_call_is_an_action():
+    call = '{"name": "crop", "arguments": {"box": [0, 0, 1, 1]}}'
+    reply = read_reply(f"<think>closer</think>\n<tool_call>\n{call}\n</tool_call>")
+    assert reply == Reply(think="closer", kind="action", choice=call, well_formed=True)
 
 
 def test_thinking_may_be_empty_but_a_choice_may_not():
@@ -53,6 +61,11 @@ def test_thinking_may_be_empty_but_a_choice_may_not():
         ("<think>x<think></think><action>B</action>", "action", "B"),
         ("<think>x</think><answer>A</answer><answer>B</answer>", None, None),
         ("<think>x</think><answer>A</answer><action>B</action>", None, None),
+        ("<think>x</think><tool_call>A</tool_call><action>B</action>", None, None),
+        ("<think>x</think><tool_call>A</tool_call><tool_call>B</tool_call>", None, None),
+        ("<think>x</think><tool_call>A</action>", None, None),
+        ("<tool_call>A</tool_call>", "action", "A"),
+        ("<think>x</think><tool_call> </tool_call>", "action", None),
         ("<think>x</think><answer><answer>A</answer></answer>", None, None),
         ("<think>x</think><answer>A<action></answer>", None, None),
         ("<think>x</think><answer>A", None, None),
@@ -77,7 +90,8 @@ def test_any_text_can_be_read(text):
         block = f"<think>{reply.think}</think>"
         first, _, rest = text.partition(block)
         assert not first.strip()
-        assert "".join(rest.split()).startswith(f"<{reply.kind}>")
+        tags = ["<answer>"] if reply.kind == "answer" else ["<action>", "<tool_call>"]
+        assert "".join(rest.split()).startswith(tuple(tags))
         assert reply.choice
     assert (reply.choice is None) or (reply.kind is not None)
 
@@ -92,6 +106,7 @@ def test_any_text_can_be_read(text):
         "<think>" + " " * 10**6 + "<answer>",
         "<think" + " " * 10**6,
         "</answer>" * 110_000,
+        "<tool_call>" * 90_000,
         "A. " + " " * 10**6 + "x",
         "(" * 10**6,
         "A" * 10**6,

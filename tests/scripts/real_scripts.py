@@ -29,6 +29,7 @@ SCHEMAS = {
     "check_engines": "check_engines_schema.CheckEnginesScript",
     "export": "export_schema.ExportScript",
     "reward_spread": "reward_spread_schema.RewardSpreadScript",
+    "sweep": "sweep_schema.SweepScript",
     "check_films": "check_films_schema.CheckFilmsScript",
     "probe": "probe_schema.ProbeScript",
     "plan": "plan_schema.PlanScript",

@@ -6,7 +6,7 @@ default environment goes by. The broken rule has one of these names:
 
 | name | published | repaired |
 |---|---|---|
-| `blocks` | as many think blocks as action blocks, and at least one | every reply holds exactly one think block and one action or answer block |
+| `blocks` | as many think blocks as action blocks, and at least one | every reply holds exactly one think block and one action, tool call or answer block |
 | `no_answer` | the last action is `output answer: X` | the last reply answers |
 | `repeat` | no choice of frames equals an earlier one, the whole film `(0, N - 1)`, or `(s + 1, e - 1)` of an earlier one | nor differs from one of them by at most 1 at either end, in any request |
 | `too_narrow` | `end - start > 8`, whatever a look shows | `end - start` is above what a look shows in this film |
@@ -28,6 +28,7 @@ from video.spotlight.published import CHOOSE, find_blocks, whole
 
 PUBLISHED_FRAMES = 8
 """What the released code takes a look to show, whatever it shows."""
+CHOICE_TAGS = ("action", "tool_call", "answer")
 _LAST_NUMBERS = re.compile(r"(?<!:)\b(\d+)\b(?!:)")
 _PLAIN_NUMBERS = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?")
 _PUBLISHED_ANSWER = re.compile(r"output answer:\s*(\S+)")
@@ -178,7 +179,7 @@ def verify_repaired(
     pending: set[int] = set()
     for exchange in exchanges:
         thoughts = find_blocks(exchange.reply, "<think>", "</think>")
-        choices = [find_blocks(exchange.reply, f"<{t}>", f"</{t}>") for t in ("action", "answer")]
+        choices = [find_blocks(exchange.reply, f"<{tag}>", f"</{tag}>") for tag in CHOICE_TAGS]
         if len(thoughts) != 1 or sum(map(len, choices)) != 1:
             return "blocks"
         if exchange.kind in ("look", "time") and exchange.tool is not None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from sims.tools.calls import Call
+from sims.tools.tool import Tool, use_tool
 from video.frames import FrameSource, VideoError
 from video.questions import VideoQuestion
 from video.spotlight.config import SpotlightConfig
 from video.spotlight.consistency import Exchange
-from video.spotlight.looks import Look, RefusedError, plan_look
-from video.spotlight.naming import by_numbers
+from video.spotlight.looks import Look, RefusedError
 from video.spotlight.published import PublishedAction, read_published_action
+from video.spotlight.published_tools import PUBLISHED_TOOLS
+from video.spotlight.reel import Asked, Projector, Reel
 from video.spotlight.replies import Spoken, read_reply, read_stretch
-from video.spotlight.tools import spotlight_indices
-
-Asked = Set[tuple[str, tuple[float, ...]]]
-"""(tool, numbers) of the requests that were met."""
+from video.spotlight.toolbox import choose_tools
+from video.subtitles import SubtitleLine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +34,8 @@ class Situation:
         frames_left: of the budget; None for no budget.
         turns_left: replies that are still admitted, this one among them.
         shown: numbers of all frames shown so far, in the order in which they were shown.
+        captions: subtitles of the film.
+        project: makes the pictures of a look; None where only a plan is wanted.
     """
 
     question: VideoQuestion
@@ -40,6 +45,20 @@ class Situation:
     frames_left: int | None
     turns_left: int
     shown: Sequence[int] = ()
+    captions: Sequence[SubtitleLine] = ()
+    project: Projector | None = None
+
+    def reel(self) -> Reel:
+        """What a tool is to work on."""
+        return Reel(
+            film=self.film,
+            config=self.config,
+            asked=self.asked,
+            frames_left=self.frames_left,
+            shown=self.shown,
+            captions=self.captions,
+            project=self.project,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +70,10 @@ class Decision:
         choice: letter answered, or None.
         interval: stretch answered [s], or None.
         evidence: stretch of the film named as evidence beside whatever else was said [s], or None.
-        look: what is to be shown or told, or None.
+        look: what is shown or told, or None.
+        text: what the tool says of that, for the policy.
+        pictures: what is shown, each uint8 (H, W, 3).
+        seconds: when the frames shown are [s].
         note: what was wrong, for the policy; "" otherwise.
         ends: whether it ends the episode.
     """
@@ -61,19 +83,24 @@ class Decision:
     interval: tuple[float, float] | None = None
     evidence: tuple[float, float] | None = None
     look: Look | None = None
+    text: str = ""
+    pictures: tuple[np.ndarray, ...] = ()
+    seconds: tuple[float, ...] = ()
     note: str = ""
     ends: bool = False
 
 
 def decide(reply: str, situation: Situation) -> Decision:
-    """Understand a reply under the contract in force. Never raises, whatever a model writes."""
+    """Understand a reply under the contract in force, and carry it out. Never raises, whatever a
+    model writes.
+    """
     if situation.config.contract == "frame_thinker":
         return _decide_published(read_published_action(reply), situation)
     question, config = situation.question, situation.config
-    tools = () if config.scan_only else config.tools
-    spoken = read_reply(reply, question.letters(), tools)
+    tools = choose_tools(() if config.scan_only else config.tools)
+    spoken = read_reply(reply, question.letters(), tuple(tools))
     try:
-        decision = _decide(spoken, situation)
+        decision = _decide(spoken, tools, situation)
     except RefusedError as refusal:
         decision = Decision(kind="invalid", note=str(refusal))
     except VideoError as error:
@@ -97,23 +124,34 @@ def make_exchange(reply: str, response: str, decision: Decision) -> Exchange:
     )
 
 
-def _decide(spoken: Spoken, situation: Situation) -> Decision:
+def _decide(spoken: Spoken, tools: Mapping[str, Tool], situation: Situation) -> Decision:
     """Raises `RefusedError` for what cannot be met."""
-    if spoken.request is not None:
+    if spoken.call is not None:
         if situation.turns_left == 1:
             raise RefusedError("No turn was left to look at anything: an answer was due.")
-        config, request = situation.config, spoken.request
-        if config.frame_names == "shown":
-            request = by_numbers(request, situation.shown)
-        look = plan_look(request, situation.film, config, situation.frames_left)
-        if (look.tool, look.numbers) in situation.asked:
-            raise RefusedError("That has been asked for before; ask for something else.")
-        return Decision(kind="time" if look.told is not None else "look", look=look)
+        return _use(spoken.call, tools, situation)
     if spoken.interval is not None:
         _check_stretch(spoken.interval, situation.film)
     if spoken.note:
         raise RefusedError(spoken.note)
     return Decision(kind="answer", choice=spoken.choice, interval=spoken.interval, ends=True)
+
+
+def _use(call: Call, tools: Mapping[str, Tool], situation: Situation) -> Decision:
+    """Use a tool, and note what it showed or told."""
+    reel = situation.reel()
+    result = use_tool(call, tools, reel)
+    if result.error:
+        return Decision(kind="invalid", note=result.text)
+    look = reel.look
+    assert look is not None, f"the tool {call.name} neither showed nor told anything"
+    return Decision(
+        kind="look" if look.indices else "time",
+        look=look,
+        text=result.text,
+        pictures=result.images,
+        seconds=reel.seconds,
+    )
 
 
 def _evidence(spoken: Spoken, film: FrameSource) -> tuple[float, float] | None:
@@ -140,35 +178,20 @@ def _check_stretch(interval: tuple[float, float], film: FrameSource) -> None:
 
 def _decide_published(action: PublishedAction, situation: Situation) -> Decision:
     """FrameThinker's dynamics: what is not legal ends the episode without a word."""
-    film, config = situation.film, situation.config
-    dead = Decision(kind="invalid", ends=True)
     if action.answer is not None:
         return _answer_published(action.answer, situation.question)
-    if config.scan_only:
-        return dead
-    if action.seconds is not None:
-        told = int(action.seconds * film.average_fps)
-        look = Look(
-            tool="frame_number_at",
-            numbers=(action.seconds,),
-            frame_range=(told, told),
-            told=told,
-            details={"time": action.time, "seconds": action.seconds},
-        )
-        return Decision(kind="time", look=look)
-    if action.pair is None:
-        return dead
-    start, end = action.pair
-    num, stop = config.look_frames(film.duration_seconds), min(end, film.num_frames)
-    if start > film.num_frames or start >= stop - num:
-        return dead
-    look = Look(
-        tool="choose_frames",
-        numbers=action.pair,
-        indices=spotlight_indices(start, stop, num),
-        frame_range=(start, stop),
-    )
-    return Decision(kind="look", look=look)
+    tools = {} if situation.config.scan_only else PUBLISHED_TOOLS
+    decision = _use(_published_call(action), tools, situation)
+    return replace(decision, ends=decision.look is None)
+
+
+def _published_call(action: PublishedAction) -> Call:
+    """The tool that an action asks for; one of no name where it asks for none."""
+    if action.time is not None:
+        return Call(name="frame_number_at", positional=(action.time,))
+    if action.pair is not None:
+        return Call(name="choose_frames", positional=tuple(map(str, action.pair)))
+    return Call(name="")
 
 
 def _answer_published(answer: str, question: VideoQuestion) -> Decision:

@@ -9,16 +9,17 @@ import numpy as np
 from gymnasium.spaces import Dict
 
 from sims.spaces import ImagesSpace, ReplySpace
-from video.frames import VideoError
 from video.sampling import sample_frames
 from video.spotlight.config import SpotlightConfig
 from video.spotlight.consistency import Exchange, verify
 from video.spotlight.decisions import Decision, Situation, decide, make_exchange
+from video.spotlight.look_texts import look_text
+from video.spotlight.looks import Look
 from video.spotlight.opening import make_source
 from video.spotlight.pictures import make_sheet
-from video.spotlight.showing import Screen
+from video.spotlight.showing import Pictures, Screen
 from video.spotlight.sources import Expert, QuestionSet, SpotlightTask
-from video.spotlight.texts import first_text, look_text, text_after, turn_text
+from video.spotlight.texts import first_text, text_after, turn_text
 from video.spotlight.truth import Shown, Step, Watched, best_overlap, make_truth
 from video.synthetic.expert import STYLES
 
@@ -96,7 +97,8 @@ class SpotlightEnv(gymnasium.Env[dict[str, Any], str]):
             raise RuntimeError("step() after the end of an episode; call reset() first")
         reply = str(action)
         sufficient = self._watched.sufficient
-        decision, shown, pictures = self._carry_out(decide(reply, self._situation()))
+        decision = decide(reply, self._situation())
+        shown = self._note(decision)
         self._turn += 1
         terminated = decision.ends or self._rules.scan_only
         truncated = not terminated and self._turn >= self._rules.num_turns()
@@ -112,10 +114,10 @@ class SpotlightEnv(gymnasium.Env[dict[str, Any], str]):
             sufficient=sufficient,
         )
         self._history.append(shown)
-        text = text_after(decision, shown, self._situation(), self._task.captions)
+        text = text_after(decision, self._situation())
         self._exchanges.append(make_exchange(reply, text, decision))
         info = self._info(step, success=self._is_right(decision))
-        obs = {"text": text, "images": pictures}
+        obs = {"text": text, "images": decision.pictures}
         return obs, float(info["success"]), terminated, truncated, info
 
     @property
@@ -184,29 +186,28 @@ class SpotlightEnv(gymnasium.Env[dict[str, Any], str]):
             frames_left=self._frames_left(),
             turns_left=self._rules.num_turns() - self._turn,
             shown=[frame for turn in self._history for frame in turn.frames],
+            captions=self._task.captions,
+            project=self._project,
         )
 
-    def _carry_out(self, decision: Decision) -> tuple[Decision, Shown, tuple[np.ndarray, ...]]:
-        """Show what was asked for. A frame that cannot be read makes the reply a void one."""
+    def _project(self, look: Look) -> Pictures:
+        """The pictures of a look."""
+        assert self._screen is not None, "a film is open while an episode goes on"
+        return self._screen.show_closer(look.indices, look.box_xyxy_norm)
+
+    def _note(self, decision: Decision) -> Shown:
+        """Remember what a reply was shown or told."""
         look = decision.look
-        if look is None or self._screen is None:
-            return decision, Shown(), ()
-        try:
-            pictures, seconds = self._screen.show_closer(look.indices, look.box_xyxy_norm)
-        except VideoError as error:
-            is_silent = self._rules.contract == "frame_thinker"
-            note = f"These frames cannot be read ({error.problem}); ask for others."
-            void = Decision(kind="invalid", evidence=decision.evidence, note=note, ends=is_silent)
-            return void, Shown(), ()
+        if look is None:
+            return Shown()
         self._asked.add((look.tool, look.numbers))
-        self._last_pictures = pictures or self._last_pictures
-        shown = Shown(
+        self._last_pictures = decision.pictures or self._last_pictures
+        return Shown(
             frames=tuple(look.indices),
-            seconds=seconds,
+            seconds=decision.seconds,
             box_xyxy_norm=look.box_xyxy_norm,
             told=look.told,
         )
-        return decision, shown, pictures
 
     def _is_right(self, decision: Decision) -> bool:
         """Whether a reply gives the right answer."""

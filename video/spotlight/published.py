@@ -55,7 +55,7 @@ def read_published_action(reply: str) -> PublishedAction:
     block = blocks[-1].strip() if blocks else ""
     time = TIME.match(block)
     if time is not None:
-        seconds = _minutes_and_seconds(time.group(1))
+        seconds = minutes_and_seconds(time.group(1))
         return PublishedAction(time=None if seconds is None else time.group(1), seconds=seconds)
     choice = CHOOSE.search(block)
     if choice is not None:
@@ -70,7 +70,7 @@ def whole(digits: str) -> int:
     return int(digits) if len(digits) <= MAX_DIGITS else 10**MAX_DIGITS
 
 
-def _minutes_and_seconds(text: str) -> int | None:
+def minutes_and_seconds(text: str) -> int | None:
     """Seconds that `MM:SS` means, by the released code's lenient reading: two whole numbers of any
     size and sign. None where it is not that.
     """

@@ -1,7 +1,7 @@
 """What a reply asks for or answers: tolerant, linear in its length, no exceptions.
 
-Here a reply is only read. Whether a film has what it asks for is for `video.spotlight.looks` to
-say.
+Here a reply is only read. Whether there is such a tool, and whether the film has what it asks for,
+is for `video.spotlight.toolbox` to say.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sims.replies import find_choice, find_tag
+from sims.replies import find_choice
+from sims.tools.calls import MAX_CALL, Call, read_call
+from sims.tools.tool import Tool
 from video.lenient import EITHER, lenient_choice
 from video.spotlight.clock import parse_time
 
@@ -20,54 +22,49 @@ ARGUMENT = r"(\S{1,40})"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tool:
-    """How one tool is asked for.
+class Phrase:
+    """How one tool is asked for in words.
 
     Attributes:
         form: the words, with capitals where something is to be put.
         pattern: what they look like, each run of white space one blank.
-        shows: what comes back.
     """
 
     form: str
     pattern: re.Pattern[str]
-    shows: str
 
 
 TOOL_FORMS = {
-    "choose_frames": Tool(
+    "choose_frames": Phrase(
         form="choose frames between START and END",
         pattern=re.compile(rf"choose frames? between {ARGUMENT} and {ARGUMENT}"),
-        shows="{look} frames spread evenly between two frame numbers",
     ),
-    "frame_number_at": Tool(
+    "frame_number_at": Phrase(
         form="get frame number at time H:MM:SS",
         pattern=re.compile(rf"get frame number at time {ARGUMENT}"),
-        shows="the number of the frame on show at a time, MM:SS or H:MM:SS",
     ),
-    "rewatch": Tool(
+    "rewatch": Phrase(
         form="rewatch START to END",
         pattern=re.compile(rf"rewatch {ARGUMENT} to {ARGUMENT}"),
-        shows="that stretch, in seconds or MM:SS, at {rewatch_fps:g} frames a second",
     ),
-    "find_segment": Tool(
+    "find_segment": Phrase(
         form="find segment NUMBER",
         pattern=re.compile(rf"find segment {ARGUMENT}"),
-        shows="{segment_frames} frames of one of the film's equal segments, 1 to {segments}",
     ),
-    "find_frame": Tool(
+    "find_frame": Phrase(
         form="find frame NUMBER",
         pattern=re.compile(rf"find frame {ARGUMENT}"),
-        shows="that one frame",
     ),
-    "zoom": Tool(
+    "zoom": Phrase(
         form="zoom frame NUMBER at X0 Y0 X1 Y1",
         pattern=re.compile(rf"zoom frame {ARGUMENT} at" + f" {ARGUMENT}" * 4),
-        shows="that part of the frame, larger; x and y go from 0 at the left and top to 1",
     ),
 }
-"""Tool -> how it is asked for."""
+"""Tool -> the words it is asked for with. Those without any are asked for by name."""
 
+_TAG = re.compile(
+    rf"<(?:(answer|action)>([^<]{{0,200}})</\1>|(tool_call)>([^<]{{0,{MAX_CALL}}})</\3>)"
+)
 _EVIDENCE = re.compile(r"<evidence>([^<]{0,200})</evidence>")
 _ARTICLE = re.compile(
     r"\s*(?:a|I)\s+(?!(?:as|and|based|because|but|given|or|since)\b)[a-z]", re.IGNORECASE
@@ -83,15 +80,20 @@ _STRETCH = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """Something asked for.
+    """Something asked for in words.
 
     Attributes:
-        tool: a key of `TOOL_FORMS`.
+        tool: its name.
         arguments: the words that stand for its capitals.
     """
 
     tool: str
     arguments: tuple[str, ...]
+
+    @property
+    def call(self) -> Call:
+        """The same as a call of a tool."""
+        return Call(name=self.tool, positional=self.arguments)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +103,8 @@ class Spoken:
     Attributes:
         choice: letter of the option it answers with, or None.
         interval: (start, end) that it answers with [s], or None; start may not be below end.
-        request: what it asks for, or None.
+        request: what it asks for in words, or None.
+        call: the tool that it asks for, in words or by name, or None.
         evidence: (start, end) that it names as its evidence [s], whatever else it says, or None.
         note: what was wrong, where it neither answers nor asks; "" otherwise.
     """
@@ -109,13 +112,15 @@ class Spoken:
     choice: str | None = None
     interval: tuple[float, float] | None = None
     request: Request | None = None
+    call: Call | None = None
     evidence: tuple[float, float] | None = None
     note: str = ""
 
 
 def read_reply(reply: str, options: Mapping[str, str], tools: Sequence[str]) -> Spoken:
-    """Read a reply under the contract "saccade": its last closed `<answer>` or `<action>` tag after
-    the thinking counts, and beside it its last closed `<evidence>` tag there.
+    """Read a reply under the contract "saccade": its last closed `<answer>`, `<action>` or
+    `<tool_call>` tag after the thinking counts, and beside it its last closed `<evidence>` tag
+    there.
 
     Args:
         reply: any text at all.
@@ -137,11 +142,15 @@ def read_evidence(reply: str) -> tuple[float, float] | None:
 
 
 def _read_tag(reply: str, options: Mapping[str, str], tools: Sequence[str]) -> Spoken:
-    spoken = find_tag(reply)
-    if spoken is None:
+    tags = _TAG.findall(reply.rpartition("</think>")[2])
+    if not tags:
         what = "was empty" if not reply.strip() else "had no <action> or <answer> tag"
         return Spoken(note=f"The reply {what}.")
-    tag, content = spoken
+    tag, content, _, json_call = tags[-1]
+    if not tag:
+        call = read_call(json_call)
+        note = "" if call else f"No use of a tool was recognised in {echo(json_call)}."
+        return Spoken(call=call, note=note)
     if tag == "action":
         return _read_request(content, tools)
     if not options:
@@ -204,13 +213,24 @@ def _read_json_stretch(text: str) -> tuple[float, float] | None:
     return None if start is None or end is None else (start, end)
 
 
+def form_of(tool: Tool) -> str:
+    """How a tool is asked for: in words where there are any for it, else by its name."""
+    phrase = TOOL_FORMS.get(tool.name)
+    return tool.form if phrase is None else phrase.form
+
+
 def _read_request(content: str, tools: Sequence[str]) -> Spoken:
     words = " ".join(content.translate(_BLANKED).split()).casefold().rstrip(". ")
-    for name, tool in TOOL_FORMS.items():
-        found = tool.pattern.fullmatch(words)
+    for name, phrase in TOOL_FORMS.items():
+        found = phrase.pattern.fullmatch(words)
         if found is None:
             continue
         if name not in tools:
-            return Spoken(note=f"There is no {tool.form.split(' ')[0]!r} action of that form here.")
-        return Spoken(request=Request(tool=name, arguments=found.groups()))
+            verb = phrase.form.split(" ")[0]
+            return Spoken(note=f"There is no {verb!r} action of that form here.")
+        request = Request(tool=name, arguments=found.groups())
+        return Spoken(request=request, call=request.call)
+    call = read_call(content)
+    if call is not None and call.name in tools:
+        return Spoken(call=call)
     return Spoken(note=f"No action was recognised in {echo(content)}.")

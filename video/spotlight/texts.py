@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from video.frames import FrameSource
 from video.questions import VideoQuestion
 from video.spotlight.clock import format_clock
 from video.spotlight.config import SpotlightConfig
 from video.spotlight.decisions import Decision, Situation
-from video.spotlight.looks import segments_of
-from video.spotlight.naming import names_of
-from video.spotlight.replies import TOOL_FORMS
-from video.spotlight.truth import Shown
-from video.subtitles import SubtitleLine
-
-IMAGE = "<image>"
-"""Where a picture stands in the text: one marker for each picture of the turn."""
-
-
-def escape(text: str) -> str:
-    """A text of others, in which nothing stands for a picture."""
-    return text.replace(IMAGE, "[image]").encode(errors="replace").decode()
+from video.spotlight.look_texts import escape
+from video.spotlight.replies import form_of
+from video.spotlight.toolbox import choose_tools, describe_tools
 
 
 def answer_form(question: VideoQuestion, config: SpotlightConfig) -> str:
@@ -86,107 +74,22 @@ def first_text(
     return "\n".join([instructions(question, film, config), *asked, scan, frames, turn])
 
 
-def text_after(
-    decision: Decision,
-    shown: Shown,
-    situation: Situation,
-    captions: Sequence[SubtitleLine],
-) -> str:
+def text_after(decision: Decision, situation: Situation) -> str:
     """What is said after a reply; nothing after one that ends the episode.
 
     Args:
         decision: what the reply came to.
-        shown: what it was shown.
         situation: how things stand after it.
-        captions: subtitles of the film.
     """
     if decision.ends:
         return ""
-    config, look, body = situation.config, decision.look, ""
-    if look is None:
+    config, body = situation.config, decision.text
+    if decision.look is None:
         legal = legal_text(situation.question, config) if situation.turns_left else ""
         body = escape(f"{decision.note} {legal}".strip())
-    elif look.told is not None:
-        body = f"Frame number at time {look.details['time']} is: {look.told}."
-    else:
-        body = look_text(
-            shown,
-            config,
-            captions,
-            whole_stretch=look.box_xyxy_norm is None,
-            num_before=len(situation.shown) - len(shown.frames),
-        )
     if config.contract == "frame_thinker":
         return body
-    note = look.note if look is not None else ""
-    return "\n".join(filter(None, [note, body, turn_text(situation)]))
-
-
-def look_text(
-    shown: Shown,
-    config: SpotlightConfig,
-    captions: Sequence[SubtitleLine],
-    *,
-    whole_stretch: bool,
-    num_before: int = 0,
-) -> str:
-    """A line for each frame shown, and the subtitles that go with them.
-
-    Args:
-        shown: which frames, and when they are.
-        config: says whether times and subtitles are given.
-        captions: subtitles of the film.
-        whole_stretch: whether subtitles between the frames are wanted too.
-        num_before: frames shown at earlier turns.
-    """
-    box = shown.box_xyxy_norm
-    part = "" if box is None else " part " + " ".join(f"{share:g}" for share in box)
-    names = names_of(shown.frames, config.frame_names, num_before=num_before)
-    if config.show_times:
-        pairs = zip(names, shown.seconds, strict=True)
-        names = [f"{name} [{format_clock(at)}]" for name, at in pairs]
-    if config.grid_columns and names:
-        lines = [f"frames {', '.join(names)}{part}: {IMAGE}"]
-    else:
-        lines = [f"frame {name}{part}: {IMAGE}" for name in names]
-    if config.subtitles:
-        lines += caption_lines(
-            captions,
-            shown.seconds,
-            whole_stretch=whole_stretch,
-            max_lines=config.max_subtitle_lines,
-        )
-    return "\n".join(lines)
-
-
-def caption_lines(
-    captions: Sequence[SubtitleLine],
-    seconds: Sequence[float],
-    *,
-    whole_stretch: bool,
-    max_lines: int,
-) -> list[str]:
-    """The subtitles of what is shown, a line for each, under a heading; none where there are none.
-
-    Args:
-        captions: of the film.
-        seconds: when the frames shown are.
-        whole_stretch: whether those between the frames are wanted too. Where these are more than
-            `max_lines`, only those on show at a frame are given.
-        max_lines: most lines.
-    """
-    if not seconds or not captions:
-        return []
-    first, last = min(seconds), max(seconds)
-    lines = [c for c in captions if c.start_seconds <= last and first < c.end_seconds]
-    if not whole_stretch or len(lines) > max_lines:
-        lines = [c for c in lines if any(c.start_seconds <= s < c.end_seconds for s in seconds)]
-    shown = [
-        f"[{format_clock(max(0.0, c.start_seconds))} - {format_clock(c.end_seconds)}] "
-        f"{escape(' '.join(c.text.split()))}"
-        for c in lines[:max_lines]
-    ]
-    return ["Subtitles:", *shown] if shown else []
+    return "\n".join(filter(None, [body, turn_text(situation)]))
 
 
 def turn_text(situation: Situation) -> str:
@@ -209,21 +112,15 @@ def legal_text(question: VideoQuestion, config: SpotlightConfig) -> str:
     answer = answer_form(question, config)
     if config.scan_only:
         return f"Legal: {answer}."
-    forms = [TOOL_FORMS[tool].form for tool in config.tools]
+    forms = [form_of(tool) for tool in choose_tools(config.tools).values()]
     if not config.brief:
         forms = [f"<action>{form}</action>" for form in forms]
     return f"Legal: {', '.join(forms)}, or {answer}."
 
 
 def _list_tools(film: FrameSource, config: SpotlightConfig) -> str:
-    facts = {
-        "look": config.look_frames(film.duration_seconds),
-        "rewatch_fps": config.rewatch_fps,
-        "segment_frames": config.segment_frames,
-        "segments": len(segments_of(film, config)),
-    }
-    tools = (TOOL_FORMS[name] for name in config.tools)
-    return "\n".join(f"- {tool.form}: {tool.shows.format(**facts)}" for tool in tools)
+    tools = describe_tools(config, film).values()
+    return "\n".join(f"- {form_of(tool)}: {tool.says}" for tool in tools)
 
 
 def _published_instructions(
