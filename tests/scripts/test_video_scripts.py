@@ -276,6 +276,6 @@ def test_a_study_of_frame_budgets_has_one_budget_for_all_tasks() -> None:
         assert told == [budget] * 3
         scan = make_variant({**settings, "scan_only": True})
         assert len(scan.reset(seed=0)[1]["truth"]["shown_frames"]) == budget
-    with pytest.raises(ValueError, match=r"no setting env\.config\.chunk_length; legal: .*fram"):
+    with pytest.raises(ValueError, match=r"env\.config has no setting chunk_length; legal: .*fram"):
         make_variant({"chunk_length": 4})
     assert variants_of(EnvConfig(id="AVR/Stack-v0")) is None
