@@ -105,7 +105,7 @@ class Study:
 
     def _cold_start(self, seed: int, senses: str) -> Path:
         """Where the cold start of such senses is, trained if need be."""
-        name = "cold_start" if senses == "all" else f"cold_start_{senses}"
+        name = _cold_start_name(senses)
         scripted = SCRIPTED_ROWS if senses == "all" and seed == self._study.seeds[0] else ()
         config = replace(
             self._config,
@@ -142,7 +142,7 @@ class Study:
         cold_start_path: Path | None = None,
     ) -> Path:
         """Run one experiment, or the rest of it. Returns its folder."""
-        path = self._run.path / "runs" / f"seed{seed}" / name
+        path = self._folder(seed) / name
         if (path / "summary.json").exists():
             return path
         run = open_run_directory(path, resume=(path / "config.yaml").exists())
@@ -209,7 +209,7 @@ class Study:
         self, seed: int, name: str, make_policy: MakePolicy, make_env: MakeEnv
     ) -> tuple[Row, Outcomes]:
         """A policy's row and outcomes on the held-out worlds, played unless that is done."""
-        folder = self._run.path / "runs" / f"seed{seed}"
+        folder = self._folder(seed)
         path = folder / f"{name}.json"
         if not path.exists():
             config = self._config.evaluation
@@ -232,11 +232,16 @@ class Study:
 
     def _trained(self, seed: int, stage: str) -> Policy:
         """The main arm's policy after a stage, as it is evaluated."""
-        models = self._run.path / "runs" / f"seed{seed}" / self._main / "models"
+        part = self._main
         if stage == "cold_start":
-            models = self._cold_start(seed, self._study.arms[self._main].senses) / "models"
-        agent = load_agent(models / stage, self._config.engine)
+            part = _cold_start_name(self._study.arms[self._main].senses)
+        path = self._folder(seed) / part / "models" / stage
+        agent = load_agent(path, self._config.engine)
         return agent.policy(temperature=self._config.evaluation.temperature)
+
+    def _folder(self, seed: int) -> Path:
+        """Where everything of a training seed is."""
+        return self._run.path / "runs" / f"seed{seed}"
 
     def _best_constant(self) -> Policy:
         seeds = task_seeds("calibration", 0, self._config.constant_episodes)
@@ -257,6 +262,10 @@ class Study:
             notes=NOTES,
         )
         write_report(self._run.report_path, data)
+
+
+def _cold_start_name(senses: str) -> str:
+    return "cold_start" if senses == "all" else f"cold_start_{senses}"
 
 
 def _copy_cold_start(path: Path, run: RunDirectory) -> None:
