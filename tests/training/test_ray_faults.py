@@ -87,8 +87,6 @@ def test_one_actor_in_four_is_killed_every_few_seconds() -> None:
 
 def train(pool, monkeypatch: pytest.MonkeyPatch) -> dict[str, torch.Tensor]:
     """The weights after three steps with engine.deterministic."""
-    offer_num_chars(monkeypatch)
-    agent = make_agent(deterministic=True, max_batch_size=4, max_new_tokens=4)
     config = GrpoConfig(
         num_steps=3,
         groups_per_step=2,
@@ -97,6 +95,15 @@ def train(pool, monkeypatch: pytest.MonkeyPatch) -> dict[str, torch.Tensor]:
         max_failed_share=1.0,
         learner=LearnerConfig(learning_rate=1e-2),
     )
+    return train_with(pool, config, monkeypatch, max_batch_size=4)
+
+
+def train_with(
+    pool, config: GrpoConfig, monkeypatch: pytest.MonkeyPatch, *, max_batch_size: int
+) -> dict[str, torch.Tensor]:
+    """The weights after training with engine.deterministic."""
+    offer_num_chars(monkeypatch)
+    agent = make_agent(deterministic=True, max_batch_size=max_batch_size, max_new_tokens=4)
     reinforce(
         agent,
         agent.learner(config.learner),

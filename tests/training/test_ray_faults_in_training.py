@@ -11,14 +11,12 @@ import pytest
 import torch
 
 from tests.training.ray_worlds import ray_pool, ray_session, rough  # noqa: F401
-from tests.training.small_agent import make_agent, offer_num_chars, weights_of
-from tests.training.test_ray_faults import assert_equal_weights, killing
+from tests.training.test_ray_faults import assert_equal_weights, killing, train_with
 from training import grpo
 from training.episode import Episode, Failure
-from training.grpo import GrpoConfig, reinforce
+from training.grpo import GrpoConfig
 from training.learner_config import LearnerConfig
 from training.pool import LocalPool, Pool
-from training.rewards.compose import RewardConfig, RewardTermConfig
 from training.rollout import EpisodeSpec, collect_episodes
 
 pytest.importorskip("ray")
@@ -73,21 +71,8 @@ class Account:
 
 def train(pool: Pool, account: Account, monkeypatch: pytest.MonkeyPatch) -> dict[str, torch.Tensor]:
     """The weights after five steps of five groups of eight, with engine.deterministic."""
-    offer_num_chars(monkeypatch)
     monkeypatch.setattr(grpo, "collect_episodes", account.collect)
-    agent = make_agent(deterministic=True, max_batch_size=8, max_new_tokens=4)
-    reinforce(
-        agent,
-        agent.learner(CONFIG.learner),
-        pool,
-        CONFIG,
-        RewardConfig(terms={"num_chars": RewardTermConfig()}),
-        first_step=0,
-        run_seed=5,
-        on_step=lambda step, metrics: None,
-    )
-    pool.close()
-    return weights_of(agent)
+    return train_with(pool, CONFIG, monkeypatch, max_batch_size=8)
 
 
 def test_what_is_killed_fails_and_the_rest_is_learned_as_if_it_had_failed_otherwise(
