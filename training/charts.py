@@ -17,6 +17,10 @@ NUM_POINTS = 240
 
 ROW_CLASSES = {"random": "muted", "constant": "muted", "blind": "muted", "grpo": "strong"}
 ROW_CLASSES |= {"expert": "reference"}
+_LONGEST_LABEL = 30
+"""Of a row of bars, in characters."""
+_SHORTEST_AXIS = 150
+"""Of bars [px]: room for their names does not take it."""
 
 Cell = Mapping[str, "float | int | None"]
 
@@ -114,7 +118,8 @@ def bars(metric: str, rows: Mapping[str, Mapping[str, Cell]]) -> str:
         low, high = 0.0, 1.0
     high = high if high > low else low + 1.0
     longest = max(len(_row_label(row)) for row in cells)
-    width, left, right, step = 350, max(100, 16 + 7 * longest), 48, 26
+    left, right, step = max(100, 16 + 7 * longest), 48, 26
+    width = max(350, left + _SHORTEST_AXIS + right)
     scale = (width - left - right) / (high - low)
     height = len(cells) * step + 26
     zero = left - low * scale
@@ -161,8 +166,12 @@ def _bar(
 
 
 def _row_label(row: str) -> str:
+    """A row's name, without its middle where it is too long: rows often differ at either end."""
     label = row.replace("_", " ")
-    return label if len(label) <= 22 else label[:21] + "…"
+    if len(label) <= _LONGEST_LABEL:
+        return label
+    half = _LONGEST_LABEL // 2
+    return f"{label[: half - 1]}…{label[-half:]}"
 
 
 def mean_of(cell: Cell) -> float:
