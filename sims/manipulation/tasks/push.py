@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from sims.manipulation.orders import Goal
-from sims.manipulation.tasks.moves import approach, turned_like, yaw_error
+from sims.manipulation.tasks.moves import approach, yaw_error
 from sims.manipulation.tasks.table import CrowdedError, Request, Table
 from sims.manipulation.tasks.task import Task
 from sims.manipulation.tasks.things import SHAPES, make_mark, make_thing
@@ -27,6 +27,10 @@ _GRIPPER = 0.3
 """Fingers so far apart that a block is pushed at two points and does not turn away."""
 _SPEED = 0.016
 """In one action [m]."""
+_YAW_MIDDLE = 0.9
+"""The hand pushes as well turned by half a turn. Of the two ways it takes the one within a quarter
+turn of this yaw [rad], so that few pushes lie where it changes its mind: most go to either side.
+"""
 _FINGER = 0.012
 """Half of a finger's thickness across the push [m]."""
 _BEHIND = 0.03
@@ -85,18 +89,19 @@ class Push(Task):
         )
         left = max(self.distance(view), 1e-6)
         along = (mark - block)[:2] / left
-        yaw = turned_like(math.atan2(along[1], along[0]), view.ee_yaw, math.pi)
+        is_low = hand[2] < _HEIGHT + 0.025
+        turned = math.atan2(along[1], along[0]) - (view.ee_yaw if is_low else _YAW_MIDDLE)
+        yaw = math.remainder(turned, math.pi) + (view.ee_yaw if is_low else _YAW_MIDDLE)
         reach = self._half_length(view, yaw) + _FINGER
         offset = (block - hand)[:2]
         behind, aside = float(offset @ along), float(offset[0] * along[1] - offset[1] * along[0])
-        is_low = hand[2] < _HEIGHT + 0.025
         if (
             is_low
             and 0 < behind < reach + _BEHIND + 0.03
             and abs(aside) < 0.02 + 0.2 * max(0.0, behind - reach)
             and yaw_error(view, yaw) < 0.5
         ):
-            ahead = block[:2] - along * (reach - min(left, 0.05) - 0.004)
+            ahead = block[:2] - along * (reach - left - 0.004)
             point = np.array([*ahead, _HEIGHT])
             return Goal(position=point, yaw=yaw, gripper=_GRIPPER, speed=_SPEED)
         start = np.array([*(block[:2] - along * (reach + _BEHIND)), _HEIGHT])
