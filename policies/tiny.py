@@ -345,3 +345,21 @@ def find_whole_numbers(corpus: Iterable[str]) -> list[str]:
         for decimals, counts in sorted(found.items())
         for count in range(min(counts), max(counts) + 1)
     ]
+
+
+_SPACED = re.compile(r" (\d+(?:\.\d+)?)")
+
+
+def find_counts(corpus: Iterable[str]) -> list[str]:
+    """Whole numbers of one or two digits that follow a space, with all between the smallest and the
+    largest of them, the space included: " 0" to " 16".
+
+    Left out are those that some longer number begins with, which would otherwise be cut in two.
+    """
+    spaced = {number for text in corpus for number in _SPACED.findall(text)}
+    short = {number for number in spaced if number.isdigit() and len(number) <= 2}
+    cut = {number[:length] for number in spaced - short for length in (1, 2)}
+    if not short:
+        return []
+    counts = range(min(map(int, short)), max(map(int, short)) + 1)
+    return [f" {count}" for count in counts if str(count) not in cut]

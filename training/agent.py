@@ -19,6 +19,7 @@ from policies.interface import Engine, PolicyOutput, Sample
 from policies.memory import remember
 from policies.tiny import (
     TinyConfig,
+    find_counts,
     find_whole_numbers,
     find_whole_words,
     make_tiny_model,
@@ -215,11 +216,13 @@ def make_tiny_agent(
         corpus: texts.
         vocab_size: tokens in all.
         whole_numbers: whether every number with a decimal point is one token, and tokens of numbers
-            that are nearly the same begin nearly the same.
+            that are nearly the same begin nearly the same; and whether small counts are one token
+            with the space before them.
     """
     texts = [*corpus, *(word for word in CHAT_WORDS for _ in range(max(1, len(corpus))))]
     numbers = find_whole_numbers(corpus) if whole_numbers else []
-    words = find_whole_words(corpus) + numbers
+    counts = find_counts(corpus) if whole_numbers else []
+    words = find_whole_words(corpus) + counts + numbers
     tokenizer = make_tokenizer(texts, vocab_size, whole_words=words)
     model = make_tiny_model(config, tokenizer)
     if numbers:

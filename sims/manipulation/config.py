@@ -93,6 +93,8 @@ class ManipulationConfig:
         show_format: for text control, whether the first text says how to reply, with an example.
         cameras: what is shown, any of "front" and "wrist", at least one.
         height, width: of each picture [px], at least 16.
+        front_fovy: vertical field of view of the front camera [degrees], from 5 to 120. A picture
+            that is wider than high sees as much more to the sides.
         shadows: whether the light casts shadows; dearer.
         depth: whether `info["depth"]` holds the depth pictures.
         control_dt: time of one action of "ee_delta" and "joint_pos" [s], above 0.
@@ -121,6 +123,7 @@ class ManipulationConfig:
     cameras: list[str] = field(default_factory=lambda: ["front"])
     height: int = 128
     width: int = 128
+    front_fovy: float = 38.0
     shadows: bool = False
     depth: bool = False
     control_dt: float = 0.05
@@ -166,6 +169,10 @@ class ManipulationConfig:
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise ValueError(f"{prefix}{name} is {value}; it must be above 0 and finite")
+        if not 5 <= self.front_fovy <= 120:
+            raise ValueError(
+                f"{prefix}front_fovy is {self.front_fovy}; it must be from 5 to 120 degrees"
+            )
         if not 0 <= self.num_distractors <= 4:
             raise ValueError(
                 f"{prefix}num_distractors is {self.num_distractors}; it must be from 0 to 4"

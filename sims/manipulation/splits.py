@@ -133,15 +133,15 @@ class Variation:
         position = tuple(self.number(f"arm_{axis}", rng) for axis in "xyz")
         return (position[0], position[1], position[2]), self.number("arm_yaw", rng)
 
-    def look(self, rng: np.random.Generator) -> Look:
-        """Light, cameras and surfaces."""
+    def look(self, rng: np.random.Generator, front_fovy: float) -> Look:
+        """Light, cameras (the front one with a field of view [degrees]) and surfaces."""
         textured = self.kind == "texture"
         colors = HELD_OUT_TABLE_COLORS if textured else TABLE_COLORS
         tables = HELD_OUT_TABLE_TEXTURES if textured else TABLE_TEXTURES
         things = HELD_OUT_THING_TEXTURES if textured else THING_TEXTURES
         return Look(
             lighting=self._lighting(rng),
-            cameras=(self._front_camera(rng), WRIST),
+            cameras=(self._front_camera(rng, front_fovy), WRIST),
             table_color=colors[int(rng.integers(len(colors)))],
             table_texture=tables[int(rng.integers(len(tables)))],
             thing_texture=things[int(rng.integers(len(things)))],
@@ -154,12 +154,12 @@ class Variation:
         diffuse = self.number("light_diffuse", rng)
         return Lighting(direction=(along, across, -1.0), diffuse=diffuse)
 
-    def _front_camera(self, rng: np.random.Generator) -> Camera:
+    def _front_camera(self, rng: np.random.Generator, fovy: float) -> Camera:
         azimuth = self.number("camera_azimuth", rng)
         x = CAMERA_TARGET[0] + CAMERA_DISTANCE * math.cos(azimuth)
         y = CAMERA_TARGET[1] + CAMERA_DISTANCE * math.sin(azimuth)
         height = self.number("camera_height", rng)
-        return Camera(name="front", position=(x, y, height), target=CAMERA_TARGET, fovy=CAMERA_FOVY)
+        return Camera(name="front", position=(x, y, height), target=CAMERA_TARGET, fovy=fovy)
 
 
 def draw_variation(split: str, rng: np.random.Generator) -> Variation:

@@ -9,6 +9,7 @@ from transformers import Qwen2_5_VLConfig
 from policies.tiny import (
     SPECIAL_TOKENS,
     TinyConfig,
+    find_counts,
     find_whole_numbers,
     find_whole_words,
     load_tiny,
@@ -117,3 +118,22 @@ def test_whole_numbers_leave_no_gap():
     hundredths = ["0.40", "0.41", "0.42", "0.43", "0.44", "0.45"]
     assert find_whole_numbers(corpus) == ["1.3", "1.4", "1.5", *hundredths]
     assert find_whole_numbers(["none 7"]) == []
+
+
+def test_counts_are_whole_unless_a_longer_number_begins_like_them():
+    corpus = ["Between 3 and 6.", "frames 4, 5: none", "256 frames, 1:04", "at 0.45"]
+    assert find_counts(corpus) == [" 1", " 2", " 3", " 4", " 5", " 6"]
+    assert find_counts(["9 of 11 or 3 of 104"]) == [" 3", " 4", " 5", " 6", " 7", " 8", " 9", " 11"]
+    assert find_counts(["none"]) == []
+
+
+def test_a_tokenizer_reads_whole_counts_as_one_token_each():
+    corpus = ["Between 9 and 12. So 3."] * 5
+    tokenizer = make_tokenizer(corpus, 300, whole_words=find_counts(corpus))
+    ids = tokenizer("Between 9 and 12. So 10.")["input_ids"]
+    assert [tokenizer.decode([i]) for i in ids if tokenizer.decode([i])[-1:].isdigit()] == [
+        " 9",
+        " 12",
+        " 10",
+    ]
+    assert tokenizer.decode(ids) == "Between 9 and 12. So 10."

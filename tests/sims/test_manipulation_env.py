@@ -61,6 +61,8 @@ def test_an_unknown_task_is_named_with_the_legal_ones():
 def test_settings_out_of_range_are_refused():
     with pytest.raises(ValueError, match="chunk_length is 0"):
         ManipulationEnv(ManipulationConfig(chunk_length=0))
+    with pytest.raises(ValueError, match="front_fovy is nan; it must be from 5 to 120 degrees"):
+        ManipulationEnv(ManipulationConfig(front_fovy=math.nan))
 
 
 def test_an_observation_is_the_instruction_the_cameras_pictures_and_the_state():
@@ -231,6 +233,21 @@ def test_cameras_say_where_things_are_in_the_picture():
         labels = env.physics.render("front", 96, 128, labels=True).labels
         assert env.physics.label_names[labels[int(y), int(x)]] == truth["target"]
         assert info["depth"]["front"][int(y), int(x)] == pytest.approx(away, abs=0.035)
+
+
+def test_a_narrower_view_shows_the_same_world_larger():
+    tangents, areas, worlds = [], [], []
+    for fovy in (38.0, 19.0):
+        with making("push", height=128, width=128, front_fovy=fovy) as env:
+            _, info = env.reset(seed=8)
+            labels = env.physics.render("front", 128, 128, labels=True).labels
+            target = env.physics.label_names.index(info["truth"]["target"])
+            areas.append(int((labels == target).sum()))
+            tangents.append(64 / info["cameras"]["front"]["intrinsics"][0, 0])
+            worlds.append(info["truth"]["bodies"])
+    assert tangents == pytest.approx([math.tan(math.radians(half)) for half in (19.0, 9.5)])
+    assert areas[1] / areas[0] == pytest.approx((tangents[0] / tangents[1]) ** 2, rel=0.1)
+    assert worlds[0] == worlds[1]
 
 
 def test_task_facts_show_what_to_grasp_and_how_the_expert_goes():

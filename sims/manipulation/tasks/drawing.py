@@ -73,6 +73,7 @@ def draw_episode(name: str, config: ManipulationConfig, rng: np.random.Generator
         variation=variation,
         num_distractors=config.num_distractors,
         paraphrases=config.paraphrases,
+        front_fovy=config.front_fovy,
     )
     hand, yaw = variation.arm_start(rng)
     noise_seed = int(rng.integers(2**31))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sims.manipulation.scene import Body, Scene
-from sims.manipulation.splits import Variation, draw_pair
+from sims.manipulation.splits import CAMERA_FOVY, Variation, draw_pair
 from sims.manipulation.tasks.things import (
     COLORS,
     HELD_OUT_COLORS,
@@ -37,11 +37,13 @@ class Request:
         variation: in which respect it differs from training.
         num_distractors: as of `ManipulationConfig`.
         paraphrases: as of `ManipulationConfig`.
+        front_fovy: as of `ManipulationConfig`.
     """
 
     variation: Variation
     num_distractors: int = 2
     paraphrases: bool = True
+    front_fovy: float = CAMERA_FOVY
 
 
 @dataclass(kw_only=True)
@@ -63,7 +65,7 @@ class Table:
 
     def __post_init__(self) -> None:
         self.variation = self.request.variation
-        self._look = self.variation.look(self.rng)
+        self._look = self.variation.look(self.rng, self.request.front_fovy)
         names = ("friction", "mass", "damping")
         self._dynamics = {name: self.variation.number(name, self.rng) for name in names}
 
