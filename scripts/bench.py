@@ -1,11 +1,11 @@
 """Measure how fast the simulations are, beside MuJoCo's default settings; manipulation, beside five
 peers in virtual environments of their own; how fast films are read, beside decord, torchcodec and
-OpenCV; or how rollouts in Ray actors scale.
+OpenCV; how rollouts in Ray actors scale; or how fast a step of training is, beside TRL's.
 
 Simulations: rates are per second of process time, and durations are process time, so that another
 process on the machine disturbs them less; a fifth of that time may still be its doing. Films: wall
-seconds and core seconds, best of the rounds. Rollouts: turns per wall second, best of the rounds,
-on an idle machine. Writes runs/bench/summary.json.
+seconds and core seconds, best of the rounds. Rollouts and training: turns and action tokens per
+wall second, best of the rounds, on an idle machine. Writes runs/bench/summary.json.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ EXAMPLES = (
     "python scripts/bench.py manipulation run.name=bench_manipulation",
     "python scripts/bench.py video run.name=bench_video",
     "python scripts/bench.py rollout run.name=bench_rollout",
+    "python scripts/bench.py training run.name=bench_training",
 )
 RATE, DURATION = "_per_core_second", "_ms"
 TARGETS = {
@@ -70,6 +71,14 @@ def main(config: BenchScript, config_yaml: str) -> None:
         from scripts.bench_rollout import bench_rollout
 
         run.write_summary("bench rollout", bench_rollout(rounds=config.rounds), {})
+        print(f"Results: {run.summary_path}")
+        return
+    if config.what == "training":
+        from scripts.bench_training import Job, bench_training
+
+        job = Job(prompt_words=config.prompt_words)
+        figures = bench_training(Path(config.peers), rounds=config.rounds, job=job)
+        run.write_summary("bench training", figures, {})
         print(f"Results: {run.summary_path}")
         return
     check_agreement()

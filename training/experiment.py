@@ -62,9 +62,8 @@ class ExperimentConfig(HeldOutConfig):
     Attributes:
         model: what is trained: a checkpoint from a directory, or a tiny model and its size.
         vocab_size: tokens of its tokenizer, at least 300.
-        whole_numbers: whether every number with a decimal point is one token, where replies are
-            words, and every count below 100 with the space before it; numbers that are nearly the
-            same then begin nearly the same.
+        whole_numbers: whether numbers with a decimal point, which then begin like their neighbours,
+            and counts below 100, with the space before them, are one token each in a tiny model.
         corpus_episodes: expert episodes that the tokenizer learns its words from, at least 1.
         vla: how actions become tokens, in an environment that is driven by numbers; None where
             replies are words.

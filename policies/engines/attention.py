@@ -7,12 +7,14 @@ step itself.
 
 Samples in one row must not see each other. A mask of the whole row would cost memory and time with
 the square of its length, so each sample attends by itself, causally and without a mask: exactly the
-sums that it would be without the others.
+sums that it would be without the others. Samples that share a prompt attend to it side by side.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
@@ -20,6 +22,59 @@ from transformers import AttentionInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 NAME = "saccade_sdpa"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptGroup:
+    """A part of a row: a prompt, and behind it what each of its samples goes on with.
+
+    Attributes:
+        start: where the part begins in the row.
+        prompt: tokens of the prompt.
+        end: where the part ends.
+        places: int64 (samples, longest), where in the row each sample goes on; that of padding is
+            the end's last token.
+        real: bool (samples, longest), False on padding.
+        mask: bool (1, 1, longest, prompt + longest), what a sample's tokens see of the prompt and
+            of the sample.
+        is_even: whether there is no padding.
+    """
+
+    start: int
+    prompt: int
+    end: int
+    places: torch.Tensor
+    real: torch.Tensor
+    mask: torch.Tensor
+    is_even: bool
+
+    @classmethod
+    def make(cls, start: int, prompt: int, lengths: Sequence[int]) -> Self:
+        """The part for samples of these lengths beyond the prompt, one behind the other."""
+        sizes = torch.tensor(lengths)
+        ends = start + prompt + sizes.cumsum(0)
+        columns = torch.arange(int(sizes.max()))
+        end = int(ends[-1])
+        return cls(
+            start=start,
+            prompt=prompt,
+            end=end,
+            places=((ends - sizes)[:, None] + columns).clamp(max=end - 1),
+            real=columns < sizes[:, None],
+            mask=torch.ones(len(columns), prompt + len(columns)).tril(prompt).bool()[None, None],
+            is_even=min(lengths) == max(lengths),
+        )
+
+    def take(self, row: torch.Tensor) -> torch.Tensor:
+        """What samples go on with, (samples, heads, longest, D), of a row (1, heads, N, D)."""
+        if not self.is_even:
+            return row[0][:, self.places].transpose(0, 1)
+        rest = row[0, :, self.start + self.prompt : self.end]
+        return rest.unflatten(1, self.places.shape).transpose(0, 1)
+
+    def put(self, samples: torch.Tensor) -> torch.Tensor:
+        """Samples (samples, longest, heads, D) one behind the other, without padding."""
+        return (samples.flatten(0, 1) if self.is_even else samples[self.real])[None]
 
 
 def use_grouped_attention(model: PreTrainedModel) -> None:
@@ -46,6 +101,11 @@ def check_causal_without_mask(model: PreTrainedModel) -> None:
             "attn_implementation='eager' of the text model; scoring needs one that is causal "
             "without a mask, such as 'sdpa' or 'flash_attention_2'"
         )
+
+
+def can_share_prompts(model: PreTrainedModel) -> bool:
+    """Whether the text layers' attention is one that knows `PromptGroup`, or can become it."""
+    return model.config.get_text_config()._attn_implementation in ("sdpa", NAME)
 
 
 def packed_arguments(model: PreTrainedModel, lengths: torch.Tensor) -> dict[str, Any]:
@@ -93,7 +153,8 @@ def grouped_attention(
         key, value: (B, num_key_value_heads, K, D).
         attention_mask: boolean or additive, (B, 1, Q, K); None for causal attention.
         kwargs: `scaling`, and what the library's own function takes; and perhaps `sample_lengths`,
-            a list: B is 1, and the row holds samples of these lengths, none of which sees another.
+            a list: B is 1, and the row holds samples of these lengths, none of which sees another;
+            or `prompt_groups`, a list of `PromptGroup`: B is 1, and the row holds these parts.
 
     Returns:
         (B, Q, num_heads, D), and None for the weights.
@@ -103,6 +164,10 @@ def grouped_attention(
         parts = zip(*(x.split(lengths, dim=2) for x in (query, key, value)), strict=True)
         outputs = [sdpa_attention_forward(module, *part, None, **kwargs)[0] for part in parts]
         return torch.cat(outputs, dim=1), None
+    groups: Sequence[PromptGroup] | None = kwargs.pop("prompt_groups", None)
+    if groups is not None:
+        attended = [_attend_in_group(module, query, key, value, g, **kwargs) for g in groups]
+        return torch.cat(attended, dim=1), None
     if attention_mask is None or (query.shape[2] > 1 and query.is_cuda):
         return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
     batch, num_heads, length, width = query.shape
@@ -114,3 +179,27 @@ def grouped_attention(
     )
     output = output.reshape(batch, num_heads, length, width)
     return output.transpose(1, 2).contiguous(), None
+
+
+def _attend_in_group(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    group: PromptGroup,
+    **kwargs: Any,
+) -> torch.Tensor:
+    """What the tokens of a part of the row attend to, (1, tokens of the part, num_heads, D)."""
+    if len(group.places) == 1:  # nothing is shared, and nothing has to be masked
+        q, k, v = (x[:, :, group.start : group.end] for x in (query, key, value))
+        return grouped_attention(module, q, k, v, None, **kwargs)[0]
+    middle = group.start + group.prompt
+    q, k, v = (x[:, :, group.start : middle] for x in (query, key, value))
+    before = grouped_attention(module, q, k, v, None, **kwargs)[0]
+    own_q, own_k, own_v = (group.take(x) for x in (query, key, value))
+    seen_k, seen_v = (
+        torch.cat([prompt.expand(len(own), -1, -1, -1), own], dim=2)
+        for prompt, own in ((k, own_k), (v, own_v))
+    )
+    after = grouped_attention(module, own_q, seen_k, seen_v, group.mask, **kwargs)[0]
+    return torch.cat([before, group.put(after)], dim=1)

@@ -7,8 +7,14 @@ from typing import Any
 
 import torch
 
-from policies.engines.attention import check_causal_without_mask, packed_arguments
+from policies.engines.attention import (
+    can_share_prompts,
+    check_causal_without_mask,
+    packed_arguments,
+    use_grouped_attention,
+)
 from policies.engines.sampling import affordable
+from policies.engines.shared_prompts import share_prompts
 from policies.inputs import ModelInputs
 from policies.interface import TokenBudget
 
@@ -120,6 +126,13 @@ def states_before(model: Any, inputs: ModelInputs, targets: torch.Tensor) -> tor
         inputs: a right-padded batch.
         targets: bool (B, T-1), where entry t stands for token t + 1.
     """
+    if can_share_prompts(model) and not inputs.input_ids.is_cuda:
+        merge_size = model.config.vision_config.spatial_merge_size
+        shared = share_prompts(inputs, targets, merge_size)
+        if shared is not None:
+            use_grouped_attention(model)
+            states = _run_layers(model, shared.inputs, prompt_groups=shared.groups)[0]
+            return states[shared.places[:, :-1][targets]]
     if not inputs.packed:
         return _run_layers(model, inputs)[:, :-1][targets]
     return _run_packed(model, inputs)[inputs.packed_places()[:, :-1][targets]]

@@ -45,6 +45,7 @@ def test_the_figures_are_written_with_their_unit(tmp_path, capsys):
         (["sims", "seconds=nan"], "seconds is nan; it must be above 0"),
         (["sims", "rounds=0"], "rounds is 0; it must be 1 or more"),
         (["video", "minutes=0"], "minutes is 0; it must be 1 or more"),
+        (["training", "prompt_words=0"], "prompt_words is 0; it must be 1 or more"),
         (["sims", "hours=1"], "hours"),
     ],
 )
