@@ -24,7 +24,7 @@ from video.synthetic.solving import SOLVERS, Step
 from video.synthetic.wording import Namer, brief_thought, fluent_thought, frame_words
 
 STYLES = ("best", "wander", "scan")
-PURPOSEFUL_SHARE = 0.43
+PURPOSEFUL_SHARE = 0.35
 """Share of films whose search the wandering demonstrator begins as the best one does. The others it
 begins at the start of the film, which is therefore what imitation learns to do first.
 """
