@@ -8,16 +8,13 @@ that a frame is made with is in the table `settings`.
 
 from __future__ import annotations
 
-import json
-import select
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from scripts import bench_peers
+from scripts.peer_process import PeerError, PeerProcess
 from sims.manipulation.bench_cases import Case, frame_settings, manipulation_cases
 from sims.manipulation.physics import ENGINES
 
@@ -38,80 +35,15 @@ TARGETS = {
 """Figures of which at least so much is asked for."""
 SLICE_SECONDS = 0.2
 """Process time that a peer spends on a case before it answers [s]."""
-PATIENCE_SECONDS = 300.0
-"""Longest that a peer may take to answer [s]."""
 
 Measure = Callable[[Mapping[str, Case]], dict[str, float]]
 Tables = dict[str, dict[str, dict[str, dict[str, Any]]]]
 
 
-class PeerError(RuntimeError):
-    """A peer that cannot be made or does not answer."""
-
-
-class PeerProcess:
-    """A peer in its own interpreter, with one look. See `scripts.bench_peers`.
-
-    Args:
-        python: the interpreter.
-        name: of the peer.
-        substeps: per frame, with the plain look; 0 for the peer's own defaults.
-
-    Attributes:
-        greeting: its version, cases and settings.
-
-    Raises:
-        PeerError: with the last line that the peer wrote before it failed.
-    """
-
-    def __init__(self, python: Path, name: str, substeps: int) -> None:
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the process)
-        command = [str(python), "-P", bench_peers.__file__, name, str(substeps)]
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._complaints,
-            bufsize=0,
-        )
-        self.name = name
-        try:
-            self.greeting = self._answer()
-        except PeerError:
-            self.close()
-            raise
-
-    def measure(self, case: str, seconds: float = SLICE_SECONDS) -> tuple[float, int]:
-        """Process time spent on a case [s], and the number of units."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{case} {seconds}\n".encode())
-        answer = self._answer()
-        return answer["seconds"], answer["units"]
-
-    def _answer(self) -> dict[str, Any]:
-        pipe = self._process.stdout
-        assert pipe is not None
-        if not select.select([pipe], [], [], PATIENCE_SECONDS)[0]:
-            raise PeerError(f"{self.name} is silent for {PATIENCE_SECONDS:.0f} s")
-        line = pipe.readline()
-        if not line:
-            self._complaints.seek(0)
-            said = self._complaints.read().decode(errors="replace").strip().splitlines()
-            raise PeerError(f"{self.name}: {said[-1] if said else 'it ended without a word'}")
-        return json.loads(line)
-
-    def close(self) -> None:
-        """Let it end, and make sure that it does."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
-        self._complaints.close()
+def measure_case(peer: PeerProcess, case: str, seconds: float = SLICE_SECONDS) -> tuple[float, int]:
+    """Process time that a peer spent on a case [s], and the number of units."""
+    answer = peer.ask(case, seconds)
+    return answer["seconds"], answer["units"]
 
 
 def bench_manipulation(peers_root: Path, measure: Measure) -> tuple[dict[str, float], Tables]:
@@ -157,7 +89,9 @@ def start_peers(root: Path, substeps: int) -> Iterator[dict[tuple[str, bool], Pe
                 continue
             for is_alike in (False, True):
                 try:
-                    peer = PeerProcess(python, name, substeps if is_alike else 0)
+                    peer = PeerProcess(
+                        name, python, [bench_peers.__file__, name, substeps if is_alike else 0]
+                    )
                 except PeerError as error:
                     print(f"left out: {error}")
                     continue
@@ -168,7 +102,7 @@ def start_peers(root: Path, substeps: int) -> Iterator[dict[tuple[str, bool], Pe
 
 def peer_case(peer: PeerProcess, case: str) -> Case:
     """A peer's case as one of ours."""
-    return lambda: peer.measure(case)
+    return lambda: measure_case(peer, case)
 
 
 def ratios(figures: Mapping[str, float]) -> dict[str, float]:

@@ -9,15 +9,13 @@ micro-batch, and the best step of each counts. All times are wall time.
 
 from __future__ import annotations
 
-import json
-import subprocess
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import torch
 
@@ -34,6 +32,7 @@ from scripts.bench_text import (
 )
 from scripts.bench_trl import Job
 from scripts.bench_turns import TurnsJob, bench_turns
+from scripts.peer_process import PeerError, PeerProcess
 from training.agent import Agent
 from training.grpo import GrpoConfig, reinforce
 from training.learner_config import LearnerConfig
@@ -49,77 +48,6 @@ Step = dict[str, float]
 """Wall seconds of a whole `step`, of its `generation`, and of the `scoring` of replies."""
 TimeSteps = Callable[[int], list[Step]]
 """Takes steps in micro-batches of a size."""
-
-
-class PeerError(RuntimeError):
-    """TRL cannot be started, or stopped working."""
-
-
-class TrlProcess:
-    """TRL in its own interpreter. See `scripts.bench_trl`.
-
-    Args:
-        python: the interpreter.
-        directory: of the model and the job.
-
-    Attributes:
-        versions: of trl and torch.
-
-    Raises:
-        PeerError: with the last line that it wrote before it failed.
-    """
-
-    def __init__(self, python: Path, directory: Path) -> None:
-        if not python.exists():
-            raise PeerError(f"there is no {python}; python scripts/external_venvs.py trl makes it")
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the process)
-        command = [str(python), "-P", bench_trl.__file__, str(directory)]
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._complaints,
-            bufsize=0,
-        )
-        try:
-            self.versions = self._answer()
-        except PeerError:
-            self.close()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def ask(self, *words: object) -> dict[str, Any]:
-        """What it answers to an order."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{' '.join(map(str, words))}\n".encode())
-        return self._answer()
-
-    def close(self) -> None:
-        """Let it end, and make sure that it does."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
-        self._complaints.close()
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            self._complaints.seek(0)
-            said = self._complaints.read().decode(errors="replace").strip().splitlines()
-            raise PeerError(said[-1] if said else "it ended without a word")
-        return json.loads(line)
 
 
 def bench_training(
@@ -146,6 +74,21 @@ def bench_training(
     return figures
 
 
+def start_trl(python: Path, directory: Path) -> PeerProcess:
+    """TRL in its own interpreter; what it is asked: `scripts.bench_trl`.
+
+    Args:
+        python: the interpreter.
+        directory: of the model and the job.
+
+    Raises:
+        PeerError: where there is no such interpreter, or TRL does not work in it.
+    """
+    if not python.exists():
+        raise PeerError(f"there is no {python}; python scripts/external_venvs.py trl makes it")
+    return PeerProcess("TRL", python, [bench_trl.__file__, directory])
+
+
 def bench_steps(python: Path, job: Job, *, rounds: int) -> dict[str, float]:
     """Whole steps of ours, and of TRL's where its interpreter works."""
     agent = make_text_agent(job.new_tokens, job.num_episodes)
@@ -157,12 +100,12 @@ def bench_steps(python: Path, job: Job, *, rounds: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         save_job(Path(folder), agent, model, job)
         try:
-            peer = TrlProcess(python, Path(folder))
+            peer = start_trl(python, Path(folder))
         except PeerError as error:
             print(f"TRL is left out: {error}")
             return figures | step_figures(best_steps(time_ours, sizes, rounds), job)
         with peer:
-            print(f"TRL {peer.versions['trl']} with torch {peer.versions['torch']}")
+            print(f"TRL {peer.greeting['trl']} with torch {peer.greeting['torch']}")
             figures |= check_equal(agent, model, job, peer.ask, Path(folder) / "check.safetensors")
             both = time_ours | {"trl": lambda size: peer.ask("time", size, 1)["steps"]}
             best = best_steps(both, sizes, rounds)

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scripts import bench_manipulation, bench_peers
-from scripts.bench_manipulation import PeerError, PeerProcess, describe_target, ratios, start_peers
+from scripts import bench_manipulation, bench_peers, peer_process
+from scripts.bench_manipulation import describe_target, measure_case, ratios, start_peers
 from scripts.bench_peers import Peer, Settings, check_picture, make_cases
+from scripts.peer_process import PeerError, PeerProcess
 
 SETTINGS = Settings(substeps=20, physics_dt_ms=2.0, shadows=True, reflections=False, samples=4)
 TALKER = """
@@ -42,17 +43,21 @@ def make_interpreter(root: Path, name: str, program: str) -> Path:
     return python
 
 
+def begin(python, name):
+    return PeerProcess(name, python, [bench_peers.__file__, name, 0])
+
+
 def test_a_peer_is_asked_and_answers(tmp_path):
-    peer = PeerProcess(make_interpreter(tmp_path, "dm-control", TALKER), "dm_control", 0)
+    peer = begin(make_interpreter(tmp_path, "dm-control", TALKER), "dm_control")
     assert peer.greeting["cases"] == ["front_128", "physics"]
-    assert peer.measure("front_128") == (1.0, 40)
-    assert peer.measure("physics", 0.5) == (1.0, 40)
+    assert measure_case(peer, "front_128") == (1.0, 40)
+    assert measure_case(peer, "physics", 0.5) == (1.0, 40)
     peer.close()
 
 
 def test_a_peer_that_fails_is_left_out_with_its_last_words(tmp_path, capsys):
     with pytest.raises(PeerError, match="robosuite: ImportError: no MuJoCo like that"):
-        PeerProcess(make_interpreter(tmp_path, "robosuite", BROKEN), "robosuite", 0)
+        begin(make_interpreter(tmp_path, "robosuite", BROKEN), "robosuite")
     make_interpreter(tmp_path, "dm-control", TALKER)
     with start_peers(tmp_path, 20) as peers:
         assert list(peers) == [("dm_control", False), ("dm_control", True)]
@@ -62,10 +67,10 @@ def test_a_peer_that_fails_is_left_out_with_its_last_words(tmp_path, capsys):
 
 
 def test_a_silent_peer_is_not_waited_for_for_ever(tmp_path, monkeypatch):
-    monkeypatch.setattr(bench_manipulation, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(peer_process, "PATIENCE_SECONDS", 0.2)
     program = "#!{python}\nimport sys\nsys.stdin.read()"
     with pytest.raises(PeerError, match="panda_gym is silent for 0 s"):
-        PeerProcess(make_interpreter(tmp_path, "panda-gym", program), "panda_gym", 0)
+        begin(make_interpreter(tmp_path, "panda-gym", program), "panda_gym")
 
 
 def test_figures_settings_and_ratios_are_put_together(tmp_path, monkeypatch, capsys):

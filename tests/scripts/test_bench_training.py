@@ -27,16 +27,16 @@ from scripts.bench_text import (
     text_model,
 )
 from scripts.bench_training import (
-    PeerError,
-    TrlProcess,
     bench_steps,
     best_steps,
     our_steps,
     print_figures,
+    start_trl,
     step_figures,
 )
 from scripts.bench_trl import Clock, Job, StepsDoneError, low_share
 from scripts.bench_turns import TurnsJob, bench_turns, check_same
+from scripts.peer_process import PeerError
 from training.episode import Episode, Turn
 from training.rewards.terms import REWARD_TERMS
 
@@ -95,8 +95,8 @@ def make_episode(replies: list[list[int]]) -> Episode:
 
 
 def test_trl_is_asked_and_answers(tmp_path):
-    with TrlProcess(make_interpreter(tmp_path), tmp_path) as peer:
-        assert peer.versions == {"trl": "1.16", "torch": "2.13"}
+    with start_trl(make_interpreter(tmp_path), tmp_path) as peer:
+        assert peer.greeting == {"trl": "1.16", "torch": "2.13"}
         (step,) = peer.ask("time", 4, 1)["steps"]
         assert step == {"step": 2.0, "generation": 0.25, "scoring": 0.125}
         with pytest.raises(PeerError, match="ValueError: no such model"):
@@ -106,7 +106,7 @@ def test_trl_is_asked_and_answers(tmp_path):
 def test_a_trl_that_fails_says_why(tmp_path):
     python = make_interpreter(tmp_path, "#!{python}\nraise SystemExit('ImportError: no trl')")
     with pytest.raises(PeerError, match="ImportError: no trl"):
-        TrlProcess(python, tmp_path)
+        start_trl(python, tmp_path)
 
 
 def test_without_trl_ours_is_measured_alone(tmp_path, capsys):

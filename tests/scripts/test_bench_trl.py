@@ -9,7 +9,7 @@ import pytest
 
 from scripts.bench_equal import check_equal
 from scripts.bench_text import make_job, make_text_agent, save_job, text_model
-from scripts.bench_training import TrlProcess
+from scripts.bench_training import start_trl
 from scripts.bench_trl import Job
 
 PYTHON = Path(__file__).resolve().parents[2] / ".venv-external" / "trl" / "bin" / "python"
@@ -21,7 +21,7 @@ def test_trls_step_is_ours(tmp_path):
     agent = make_text_agent(JOB.new_tokens, JOB.num_episodes)
     model, job = text_model(agent), make_job(agent, JOB)
     save_job(tmp_path, agent, model, job)
-    with TrlProcess(PYTHON, tmp_path) as peer:
+    with start_trl(PYTHON, tmp_path) as peer:
         figures = check_equal(agent, model, job, peer.ask, tmp_path / "check.safetensors")
         assert figures["ours.to_trl_loss_difference"] < 1e-6
         assert figures["ours.to_trl_gradient_difference"] < 1e-5
