@@ -11,10 +11,10 @@ import torch
 from policies.chat import ChatFormat
 from policies.engines import scoring
 from policies.engines.attention import PromptGroup
-from policies.engines.scoring import score
 from policies.engines.shared_prompts import share_prompts
 from policies.interface import Observation, PolicyOutput
 from policies.tiny import make_tiny_model
+from tests.gradients import assert_same, read
 from tests.policies.small_checkpoints import make_tiny_qwen3
 from tests.training.rank_work import SIZE, WORDS, make_chat
 
@@ -75,26 +75,9 @@ def test_scores_and_gradients_are_those_of_the_padded_batch(rows, family, monkey
     samples = [samples[row] for row in rows]
     inputs, select, targets = collate(chat, samples)
     assert share_prompts(inputs, targets, 2) is not None
-    found = []
-    for is_shared in (True, False):
-        if not is_shared:
-            monkeypatch.setattr(scoring, "can_share_prompts", lambda model: False)
-        scores = score(model, inputs, temperature=0.7, select=select)
-        weights = torch.linspace(-1, 1, select.numel()).view_as(scores.trainer_logprobs)
-        loss = (weights * scores.trainer_logprobs).mean() + scores.entropies.mean()
-        named = dict(model.named_parameters())
-        gradients = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
-        found.append((scores, dict(zip(named, gradients, strict=True))))
-    (shared, gradients), (padded, wanted) = found
-    for name in ("trainer_logprobs", "entropies", "hidden"):
-        torch.testing.assert_close(
-            getattr(shared, name), getattr(padded, name), rtol=1e-5, atol=2e-5
-        )
-    used = {name for name, gradient in wanted.items() if gradient is not None}
-    assert any("visual" in name for name in used)
-    largest = max(float(wanted[name].abs().max()) for name in used)
-    for name in used:
-        assert float((gradients[name] - wanted[name]).abs().max()) <= 1e-5 * largest, name
+    shared = read(model, inputs, select=select)
+    monkeypatch.setattr(scoring, "can_share_prompts", lambda model: False)
+    assert_same(shared, read(model, inputs, select=select))
 
 
 def test_a_prompt_and_its_pictures_stand_once(family):

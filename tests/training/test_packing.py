@@ -14,6 +14,7 @@ from policies.chat import ChatFormat
 from policies.engines.scoring import score
 from policies.interface import Sample
 from policies.tiny import make_tiny_model
+from tests.gradients import assert_same, read
 from tests.policies.small_checkpoints import make_tiny_qwen3
 from tests.training.rank_work import (
     SIZE,
@@ -83,27 +84,7 @@ def test_positions_and_places_start_anew_with_every_sample(family):
 def test_packed_scores_and_gradients_equal_padded_ones(family):
     model, chat, samples = family
     inputs = chat.collate(samples)
-    found = []
-    for batch in (inputs, packed(inputs)):
-        scores = score(model, batch, temperature=0.7)
-        weights = torch.linspace(-1, 1, scores.trainer_logprobs.numel()).view_as(
-            scores.trainer_logprobs
-        )
-        loss = (weights * scores.trainer_logprobs).mean() + scores.entropies.mean()
-        named = {n: p for n, p in model.named_parameters() if p.requires_grad}
-        gradients = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
-        found.append((scores, dict(zip(named, gradients, strict=True))))
-    (padded, gradients), (one_row, packed_gradients) = found
-    for name in ("trainer_logprobs", "entropies", "hidden"):
-        torch.testing.assert_close(
-            getattr(one_row, name), getattr(padded, name), rtol=1e-5, atol=2e-5
-        )
-    used = {name for name, gradient in gradients.items() if gradient is not None}
-    assert any("visual" in name for name in used)
-    largest = max(float(gradients[name].abs().max()) for name in used)
-    for name in used:
-        error = float((packed_gradients[name] - gradients[name]).abs().max())
-        assert error <= 1e-5 * largest, name
+    assert_same(read(model, packed(inputs)), read(model, inputs))
 
 
 def test_samples_of_a_row_do_not_see_each_other(family):

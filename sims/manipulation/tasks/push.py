@@ -90,8 +90,8 @@ class Push(Task):
         left = max(self.distance(view), 1e-6)
         along = (mark - block)[:2] / left
         is_low = hand[2] < _HEIGHT + 0.025
-        turned = math.atan2(along[1], along[0]) - (view.ee_yaw if is_low else _YAW_MIDDLE)
-        yaw = math.remainder(turned, math.pi) + (view.ee_yaw if is_low else _YAW_MIDDLE)
+        near = view.ee_yaw if is_low else _YAW_MIDDLE
+        yaw = near + math.remainder(math.atan2(along[1], along[0]) - near, math.pi)
         reach = self._half_length(view, yaw) + _FINGER
         offset = (block - hand)[:2]
         behind, aside = float(offset @ along), float(offset[0] * along[1] - offset[1] * along[0])
