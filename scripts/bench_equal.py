@@ -118,5 +118,5 @@ def our_step(
         named = learner.learned_parameters().items()
         gradients.update({n: p.grad.clone() for n, p in named if p.grad is not None})
 
-    learner.optimizer.register_step_pre_hook(keep)
+    learner.optimizers[0].register_step_pre_hook(keep)
     return learner.improve(samples, advantages, loss=our_loss()), gradients

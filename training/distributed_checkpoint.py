@@ -35,7 +35,7 @@ from training.checkpoint_folder import (
     state_of,
 )
 from training.learner import Learner
-from training.optimizer_state import MOMENTS
+from training.optimizers import MOMENTS
 
 
 def save_sharded(

@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from policies.interface import Sample
@@ -30,10 +29,10 @@ from training.critic import Critic
 from training.learner_config import LearnerConfig, learning_rate_at
 from training.losses import LossOutputs, PolicyLossConfig, loss_denominator
 from training.micro_losses import imitation_micro_loss, policy_micro_loss
-from training.optimizer_state import (
+from training.optimizers import (
     load_optimizer_tensors,
+    make_optimizers,
     optimizer_tensors,
-    parameter_groups,
 )
 from training.packing import cut_micro_batches
 from training.ranks import Round
@@ -95,11 +94,10 @@ class Learner:
         self._named = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         if not self._named:
             raise ValueError("the model has no parameter with requires_grad")
-        groups = parameter_groups(list(self._named.values()), config.weight_decay)
+        others = [] if critic is None else [critic.parameter_group()]
+        self.optimizers = make_optimizers(self.model, self._named, config, others)
         if critic is not None:
             self._named |= {f"critic.{name}": p for name, p in critic.named_parameters()}
-            groups.append(critic.parameter_group())
-        self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas)
 
     @property
     def reader(self) -> Reader:
@@ -246,7 +244,7 @@ class Learner:
             named "critic/<parameter>", and LoRA's, named "lora/<parameter>". Not copies; with
             sharding, each rank's own parts.
         """
-        tensors = optimizer_tensors(self.optimizer, self._named)
+        tensors = optimizer_tensors(self.optimizers, self._named)
         return {"step": self.step, "tensors": tensors | self._other_tensors()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -256,7 +254,7 @@ class Learner:
             CheckpointMismatch: the tensors belong to other parameters. Nothing is changed then.
         """
         tensors, others = state["tensors"], self._other_tensors()
-        load_optimizer_tensors(self.optimizer, self._named, tensors, others=others)
+        load_optimizer_tensors(self.optimizers, self._named, tensors, others=others)
         for name, own in others.items():
             own.copy_(tensors[name])
         self.step = int(state["step"])
@@ -307,7 +305,7 @@ class Learner:
             raise ValueError(f"none of the {count} samples has a loss token")
         filler = TrainingRow.filler([row.sample for row in rows])
         rounds = self._rounds(rows, filler)
-        self.optimizer.zero_grad(set_to_none=True)
+        self._clear_gradients()
         meter = Meter()
         for batch in rounds:
             chosen = [rows[i] for i in batch.indices] or [filler]
@@ -331,12 +329,17 @@ class Learner:
             self.ranks.sum_gradients(self.critic.parameters())
         norm = self.ranks.clip_gradients(self._named.values(), self.config.max_grad_norm)
         if not math.isfinite(norm):
-            self.optimizer.zero_grad(set_to_none=True)
+            self._clear_gradients()
             raise FloatingPointError(f"optimizer step {self.step}: the gradient norm is {norm}")
         learning_rate = learning_rate_at(self.config, self.step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate * group.get("factor", 1.0)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate * group.get("factor", 1.0)
+            optimizer.step()
+        self._clear_gradients()
         self.step += 1
         return {"grad_norm": norm, "learning_rate": learning_rate}
+
+    def _clear_gradients(self) -> None:
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)

@@ -10,6 +10,7 @@ from training.lora_config import LoraSettings
 from training.losses import check_range
 from training.sharding_config import ShardingConfig
 
+OPTIMIZERS = ("adamw", "muon")
 SCHEDULES = ("constant", "cosine", "linear")
 
 
@@ -18,9 +19,12 @@ class LearnerConfig:
     """How the optimizer steps.
 
     Attributes:
-        learning_rate: peak learning rate of AdamW, >= 0.
+        optimizer: "adamw", or "muon": Muon for the hidden matrices and AdamW for the rest. See
+            `training.optimizers`.
+        learning_rate: peak learning rate, of either, >= 0.
         weight_decay: on matrices only, >= 0; vectors (norms, biases) never decay.
-        betas: decay rates of the two moments, each in [0, 1).
+        betas: decay rates of AdamW's two moments, each in [0, 1).
+        momentum: decay rate of Muon's one, in [0, 1).
         max_grad_norm: gradients are scaled down to this global L2 norm, > 0.
         micro_batch_size: most samples per forward pass, >= 1; None for no limit.
         micro_batch_tokens: most tokens per forward pass, padding included, >= 1; None for no limit.
@@ -43,9 +47,11 @@ class LearnerConfig:
         sharding: spread the model over processes; None keeps it whole in this one.
     """
 
+    optimizer: str = "adamw"
     learning_rate: float = 1e-5
     weight_decay: float = 0.0
     betas: tuple[float, float] = (0.9, 0.999)
+    momentum: float = 0.95
     max_grad_norm: float = 1.0
     micro_batch_size: int | None = None
     micro_batch_tokens: int | None = 8192
@@ -69,6 +75,7 @@ class LearnerConfig:
         check_range(f"{prefix}weight_decay", self.weight_decay, low=0.0)
         for index, beta in enumerate(self.betas):
             check_range(f"{prefix}betas[{index}]", beta, low=0.0, high=1.0 - tiny)
+        check_range(f"{prefix}momentum", self.momentum, low=0.0, high=1.0 - tiny)
         check_range(f"{prefix}max_grad_norm", self.max_grad_norm, low=tiny)
         check_range(f"{prefix}temperature", self.temperature, low=tiny)
         for name in ("micro_batch_size", "micro_batch_tokens", "num_epochs", "num_minibatches"):
@@ -81,9 +88,15 @@ class LearnerConfig:
             part = getattr(self, name)
             if part is not None:
                 part.check(f"{prefix}{name}.")
-        if self.schedule not in SCHEDULES:
+        for name, legal in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
+            if getattr(self, name) not in legal:
+                raise ValueError(
+                    f"{prefix}{name} = {getattr(self, name)!r} is not legal; legal: {legal}"
+                )
+        if self.optimizer == "muon" and self.sharding is not None:
             raise ValueError(
-                f"{prefix}schedule = {self.schedule!r} is not legal; legal: {SCHEDULES}"
+                f"{prefix}optimizer = 'muon' is not legal with {prefix}sharding: it needs whole "
+                "matrices; set optimizer=adamw"
             )
         if self.schedule != "constant" and (self.total_steps or 0) <= self.warmup_steps:
             raise ValueError(

@@ -115,7 +115,8 @@ class LearnerMemory:
     """What a learner holds on one GPU [bytes], and on its host where it offloads.
 
     Attributes:
-        weights, gradients, moments: of this rank's share.
+        weights, gradients, moments: of this rank's share. The moments are AdamW's two; Muon keeps
+            one of a hidden matrix.
         gathered: whole layers and tables while they are computed with, and their gradients.
         activations: kept for the backward pass.
         logits: while tokens are scored.

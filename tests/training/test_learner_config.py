@@ -41,6 +41,8 @@ def test_learning_rates_by_hand():
         ({"temperature": 0.0}, "temperature = 0.0"),
         ({"micro_batch_size": 0}, "micro_batch_size = 0 is not legal.*>= 1"),
         ({"num_epochs": 0}, "num_epochs = 0"),
+        ({"optimizer": "sgd"}, "optimizer = 'sgd' is not legal; legal.*muon"),
+        ({"momentum": 1.0}, "momentum = 1.0"),
         ({"schedule": "step"}, "'step' is not legal.*cosine"),
         ({"schedule": "cosine"}, "total_steps = None is not legal"),
         ({"schedule": "linear", "total_steps": 5, "warmup_steps": 5}, "total_steps = 5.*= 5"),

@@ -103,8 +103,9 @@ def test_bytes_of_weights_gradients_and_moments_are_those_of_a_real_learner(free
     score = agent.score(agent.model, chat.collate([talk.sample()]))
     score.trainer_logprobs.sum().backward()
     gradients = sum(p.grad.nbytes for p in agent.model.parameters() if p.grad is not None)
-    learner.optimizer.step()
-    states = learner.optimizer.state.values()
+    (optimizer,) = learner.optimizers
+    optimizer.step()
+    states = optimizer.state.values()
     moments = sum(state[name].nbytes for state in states for name in ("exp_avg", "exp_avg_sq"))
 
     shape = shape_of(agent.model)
