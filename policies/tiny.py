@@ -1,4 +1,4 @@
-"""Tiny Qwen2.5-VL models and tokenizers, built from nothing and with no download.
+"""Tiny Qwen2.5-VL and Qwen3-VL models, built from nothing and with no download.
 
 They have the real architecture at a size that learns on a laptop's CPU, so that every path through
 the suite (chat format, engines, learner, checkpoints) is the one that a large model takes.
@@ -6,43 +6,28 @@ the suite (chat format, engines, learner, checkpoints) is the one that a large m
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch import Tensor
 from transformers import (
+    AutoModelForImageTextToText,
     PreTrainedTokenizerFast,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
+    Qwen3VLConfig,
+    Qwen3VLForConditionalGeneration,
 )
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from policies.inputs import PictureFormat
+from policies.tiny_tokenizer import SPECIAL_TOKENS
 
-ARCHITECTURES = ("qwen2_5_vl",)
-SPECIAL_TOKENS = (
-    "<|endoftext|>",
-    "<|im_start|>",
-    "<|im_end|>",
-    "<|vision_start|>",
-    "<|vision_end|>",
-    "<|image_pad|>",
-    "<|video_pad|>",
-    "<|vision_pad|>",
-)
-CHAT_TEMPLATE = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}"
-    "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
-    "{% for item in message['content'] %}"
-    "{% if item['type'] == 'image' %}{{ '<|vision_start|><|image_pad|><|vision_end|>' }}"
-    "{% elif item['type'] == 'video' %}{{ '<|vision_start|><|video_pad|><|vision_end|>' }}"
-    "{% else %}{{ item['text'] }}{% endif %}{% endfor %}{% endif %}"
-    "{{ '<|im_end|>\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
+ARCHITECTURES = ("qwen2_5_vl", "qwen3_vl")
+TinyModel: TypeAlias = Qwen2_5_VLForConditionalGeneration | Qwen3VLForConditionalGeneration
 
 
 @dataclass(kw_only=True)
@@ -50,7 +35,9 @@ class TinyConfig:
     """Size of a tiny model. The defaults give about 1.7 million parameters beside the vocabulary.
 
     Attributes:
-        architecture: one of `ARCHITECTURES`.
+        architecture: "qwen2_5_vl", whose vision tower knows where patches lie by rotations alone,
+            or "qwen3_vl", whose tower adds an embedding of the place to every patch: tiny models
+            learn to point with it in a fraction of the examples.
         hidden_size: width of the text model; num_heads must divide it, and head_dim must be at
             least 32 and even (vLLM has no kernel below 32).
         num_layers: text layers.
@@ -60,14 +47,16 @@ class TinyConfig:
         max_position_embeddings: longest context in tokens.
         tie_embeddings: whether the output layer shares the embedding's weights.
         vision_hidden_size: width of the vision tower.
-        vision_depth: vision layers; the last one attends to the whole picture, the others to
-            windows.
+        vision_depth: vision layers. Of "qwen2_5_vl" the last one attends to the whole picture, the
+            others to windows; of "qwen3_vl" all attend to the whole picture, and what each but the
+            last one sees goes to an early text layer too.
         vision_num_heads: heads of the vision tower; the width of each must be a multiple of 4.
         vision_intermediate_size: width inside the vision feed-forward.
-        window_size: side of an attention window of the vision tower in pixels.
+        window_size: side of an attention window of the vision tower in pixels ("qwen2_5_vl").
         patch_size: side of a patch in pixels.
         merge_size: patches per side merged into one feature.
-        image_size: side in pixels of the square pictures that the model is meant for.
+        image_size: side in pixels of the square pictures that the model is meant for; others have
+            their places interpolated.
         initializer_range: standard deviation of the random weights.
         seed: decides the weights.
     """
@@ -124,19 +113,15 @@ def check_tiny_config(config: TinyConfig) -> None:
             )
 
 
-def make_tiny_config(config: TinyConfig, tokenizer: PreTrainedTokenizerFast) -> Qwen2_5_VLConfig:
+def make_tiny_config(
+    config: TinyConfig, tokenizer: PreTrainedTokenizerFast
+) -> Qwen2_5_VLConfig | Qwen3VLConfig:
     """The transformers library's own configuration of a tiny model."""
     check_tiny_config(config)
-    half = config.hidden_size // config.num_heads // 2
-    sections = [half // 4, (half - half // 4) // 2]
-    rope = {
-        "rope_type": "default",
-        "rope_theta": 10000.0,
-        "mrope_section": [*sections, half - sum(sections)],
-    }
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL_TOKENS}
-    return Qwen2_5_VLConfig(
-        text_config=_text_config(config, len(tokenizer), ids, rope),
+    made = Qwen3VLConfig if config.architecture == "qwen3_vl" else Qwen2_5_VLConfig
+    return made(
+        text_config=_text_config(config, len(tokenizer), ids),
         vision_config=_vision_config(config),
         image_token_id=ids["<|image_pad|>"],
         video_token_id=ids["<|video_pad|>"],
@@ -146,9 +131,7 @@ def make_tiny_config(config: TinyConfig, tokenizer: PreTrainedTokenizerFast) -> 
     )
 
 
-def make_tiny_model(
-    config: TinyConfig, tokenizer: PreTrainedTokenizerFast
-) -> Qwen2_5_VLForConditionalGeneration:
+def make_tiny_model(config: TinyConfig, tokenizer: PreTrainedTokenizerFast) -> TinyModel:
     """A float32 model with random weights that depend on `config.seed` and nothing else.
 
     The global random state is left as it was.
@@ -156,65 +139,35 @@ def make_tiny_model(
     model_config = make_tiny_config(config, tokenizer)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        model = Qwen2_5_VLForConditionalGeneration(model_config)
+        if isinstance(model_config, Qwen2_5_VLConfig):
+            return Qwen2_5_VLForConditionalGeneration(model_config).float().eval()
+        model = Qwen3VLForConditionalGeneration(model_config)
+    places: Any = model.model.visual.pos_embed
+    side = config.image_size // config.patch_size
+    with torch.no_grad():
+        places.weight.copy_(sinusoidal_places(side, config.vision_hidden_size))
     return model.float().eval()
 
 
-def make_tokenizer(
-    corpus: Iterable[str],
-    vocab_size: int = 512,
-    *,
-    whole_words: Sequence[str] = (),
-    more_tokens: Sequence[str] = (),
-) -> PreTrainedTokenizerFast:
-    """Learn a byte-level BPE tokenizer that can encode any text.
+def sinusoidal_places(side: int, width: int) -> Tensor:
+    """Fixed embeddings of the cells of a square grid, row by row: a quarter of the width each for
+    sine and cosine of the row and of the column, wavelengths from twice the side down (the form of
+    MoCo v3, arXiv:2104.02057, with wavelengths that suit a small grid).
 
-    Args:
-        corpus: texts whose words should become single tokens; the commonest come first where
-            `vocab_size` does not suffice for all.
-        vocab_size: upper bound of the vocabulary, at least 264 (256 bytes and 8 special tokens).
-        whole_words: strings that are one token wherever they stand, such as tags. They are ordinary
-            text.
-        more_tokens: special tokens beyond `vocab_size`, such as actions; no text encodes to one.
-
-    Raises:
-        ValueError: where `vocab_size` is too small.
+    Returns:
+        float32 (side * side, width), in [-1, 1].
     """
-    smallest = 256 + len(SPECIAL_TOKENS) + len(whole_words)
-    if vocab_size < smallest:
-        raise ValueError(f"vocab_size={vocab_size} must be at least {smallest}")
-    backend = Tokenizer(models.BPE())
-    backend.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Digits(individual_digits=True),
-            pre_tokenizers.ByteLevel(add_prefix_space=False),
-        ]
-    )
-    backend.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size - len(whole_words),
-        min_frequency=1,
-        special_tokens=list(SPECIAL_TOKENS),
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
-    )
-    backend.train_from_iterator(_without(corpus, whole_words), trainer)
-    backend.add_tokens([AddedToken(word, special=False, normalized=False) for word in whole_words])
-    backend.add_special_tokens([AddedToken(name, normalized=False) for name in more_tokens])
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=backend,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        additional_special_tokens=[*SPECIAL_TOKENS, *more_tokens],
-        clean_up_tokenization_spaces=False,
-    )
-    tokenizer.chat_template = CHAT_TEMPLATE
-    return tokenizer
+    octaves = torch.linspace(0, math.log2(max(side, 2)), width // 4)
+    rates = math.pi / side * 2**octaves
+    angles = torch.arange(side)[:, None] * rates
+    waves = torch.cat([angles.sin(), angles.cos()], dim=1)
+    rows, columns = waves[:, None].expand(-1, side, -1), waves[None].expand(side, -1, -1)
+    return torch.cat([rows, columns], dim=2).flatten(0, 1)
 
 
 def save_tiny(
     directory: Path | str,
-    model: Qwen2_5_VLForConditionalGeneration,
+    model: TinyModel,
     tokenizer: PreTrainedTokenizerFast,
     picture_format: PictureFormat | None = None,
 ) -> None:
@@ -254,9 +207,7 @@ def tiny_pictures(patch_size: int, merge_size: int) -> PictureFormat:
     )
 
 
-def load_tiny(
-    directory: Path | str,
-) -> tuple[Qwen2_5_VLForConditionalGeneration, PreTrainedTokenizerFast]:
+def load_tiny(directory: Path | str) -> tuple[TinyModel, PreTrainedTokenizerFast]:
     """Read what `save_tiny` wrote, from the disk alone.
 
     Raises:
@@ -264,23 +215,15 @@ def load_tiny(
     """
     if not (Path(directory) / "config.json").exists():
         raise FileNotFoundError(f"{directory} holds no config.json; save_tiny writes one")
-    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
+    model = AutoModelForImageTextToText.from_pretrained(
         str(directory), local_files_only=True, use_safetensors=True, dtype=torch.float32
     )
     tokenizer = PreTrainedTokenizerFast.from_pretrained(str(directory), local_files_only=True)
     return model.eval(), tokenizer
 
 
-def _without(corpus: Iterable[str], whole_words: Sequence[str]) -> Iterable[str]:
-    """The corpus with `whole_words` cut out, so that no merges are spent on their parts."""
-    for text in corpus:
-        for word in whole_words:
-            text = text.replace(word, "\n")
-        yield text
-
-
-def _text_config(config: TinyConfig, vocab_size: int, ids: dict, rope: dict) -> dict:
-    return {
+def _text_config(config: TinyConfig, vocab_size: int, ids: dict) -> dict:
+    common = {
         "vocab_size": vocab_size,
         "hidden_size": config.hidden_size,
         "intermediate_size": config.intermediate_size,
@@ -289,16 +232,26 @@ def _text_config(config: TinyConfig, vocab_size: int, ids: dict, rope: dict) -> 
         "num_key_value_heads": config.num_key_value_heads,
         "max_position_embeddings": config.max_position_embeddings,
         "initializer_range": config.initializer_range,
-        "rope_parameters": rope,
         "bos_token_id": None,
         "eos_token_id": ids["<|im_end|>"],
         "pad_token_id": ids["<|endoftext|>"],
         "tie_word_embeddings": config.tie_embeddings,
     }
+    head_dim = config.hidden_size // config.num_heads
+    half = head_dim // 2
+    rope = {"rope_type": "default", "rope_theta": 10000.0}
+    if config.architecture == "qwen3_vl":
+        third = half // 3
+        sections = [half - 2 * third, third, third]
+        rope |= {"mrope_section": sections, "mrope_interleaved": True}
+        return common | {"rope_parameters": rope, "head_dim": head_dim}
+    sections = [half // 4, (half - half // 4) // 2]
+    rope |= {"mrope_section": [*sections, half - sum(sections)]}
+    return common | {"rope_parameters": rope}
 
 
 def _vision_config(config: TinyConfig) -> dict:
-    return {
+    common = {
         "depth": config.vision_depth,
         "hidden_size": config.vision_hidden_size,
         "intermediate_size": config.vision_intermediate_size,
@@ -306,60 +259,11 @@ def _vision_config(config: TinyConfig) -> dict:
         "out_hidden_size": config.hidden_size,
         "patch_size": config.patch_size,
         "spatial_merge_size": config.merge_size,
-        "window_size": config.window_size,
-        "fullatt_block_indexes": [config.vision_depth - 1],
         "initializer_range": config.initializer_range,
     }
-
-
-_WHOLE_WORD = re.compile(r"\n[A-Z]\.|</?[a-z]+>| ?\[(?![\d.]+, [\d.]+\])[^\[\]\n]{1,40}\]")
-
-
-def find_whole_words(corpus: Iterable[str]) -> list[str]:
-    """Tags, bracketed action names and times (not points, of which there are too many), and letters
-    that open an option's line, as the corpus has them.
-
-    One token each, they cut a tiny model's sequences by a third.
-    """
-    return sorted({match for text in corpus for match in _WHOLE_WORD.findall(text)})
-
-
-_NUMBER = re.compile(r"(?<![\d.])\d+\.\d+(?![\d.])")
-
-
-def find_whole_numbers(corpus: Iterable[str]) -> list[str]:
-    """Numbers with a decimal point and all others between the smallest and the largest of as many
-    decimals, in their order: 0.41, 0.42, 0.43.
-
-    As one token each they are places on a line, and `smooth_tokens` can say so to a new model.
-
-    Returns:
-        Texts, those of fewer decimals first.
-    """
-    found: dict[int, list[int]] = {}
-    for number in {match for text in corpus for match in _NUMBER.findall(text)}:
-        decimals = len(number.partition(".")[2])
-        found.setdefault(decimals, []).append(int(number.replace(".", "")))
-    return [
-        f"{count / 10**decimals:.{decimals}f}"
-        for decimals, counts in sorted(found.items())
-        for count in range(min(counts), max(counts) + 1)
-    ]
-
-
-_SPACED = re.compile(r" (\d+(?:\.\d+)?)")
-
-
-def find_counts(corpus: Iterable[str]) -> list[str]:
-    """Whole numbers of one or two digits that follow a space, with all between the smallest and the
-    largest of them, the space included: " 0" to " 16".
-
-    Left out are those that some longer number begins with, which would otherwise be cut in two.
-    """
-    spaced = {number for text in corpus for number in _SPACED.findall(text)}
-    short = {number for number in spaced if number.isdigit() and len(number) <= 2}
-    cut = {number[:length] for number in spaced - short for length in (1, 2)}
-    if not short:
-        return []
-    counts = range(min(map(int, short)), max(map(int, short)) + 1)
-    return [f" {count}" for count in counts if str(count) not in cut]
+    last = config.vision_depth - 1
+    if config.architecture == "qwen3_vl":
+        places = (config.image_size // config.patch_size) ** 2
+        early = list(range(min(last, config.num_layers)))
+        return common | {"num_position_embeddings": places, "deepstack_visual_indexes": early}
+    return common | {"window_size": config.window_size, "fullatt_block_indexes": [last]}

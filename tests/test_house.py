@@ -35,6 +35,7 @@ MODELS = (
     "policies/chat.py",
     "policies/checkpoints.py",
     "policies/tiny.py",
+    "policies/tiny_tokenizer.py",
 )
 DOORS = {
     "mujoco": ("sims/*",),

@@ -17,15 +17,12 @@ from policies.engines.transformers import TransformersEngine
 from policies.engines.vllm_config import VllmConfig
 from policies.interface import Engine, PolicyOutput, Sample
 from policies.memory import remember
-from policies.tiny import (
-    TinyConfig,
+from policies.tiny import TinyConfig, make_tiny_model, save_tiny, tiny_pictures
+from policies.tiny_tokenizer import (
     find_counts,
     find_whole_numbers,
     find_whole_words,
-    make_tiny_model,
     make_tokenizer,
-    save_tiny,
-    tiny_pictures,
 )
 from policies.vla.tokens import smooth_tokens
 from policies.vlm import VLMPolicy

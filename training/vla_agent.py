@@ -14,7 +14,8 @@ from safetensors.torch import load_model, save_model
 
 from policies.engines.scoring import score
 from policies.interface import Engine, Sample
-from policies.tiny import TinyConfig, load_tiny, make_tiny_model, make_tokenizer
+from policies.tiny import TinyConfig, load_tiny, make_tiny_model
+from policies.tiny_tokenizer import make_tokenizer
 from policies.vla.codec import ActionCodec, codec_from_json, fit_codec
 from policies.vla.config import VlaConfig
 from policies.vla.format import ActionChat, StateFormat
@@ -143,7 +144,7 @@ def make_vla_agent(
     model = make_tiny_model(config, tokenizer)
     chat = ActionChat(tokenizer, codec=codec, state=state, system_prompt=None)
     _teach_order(model, chat, config)
-    _add_head(model, codec, vla)
+    _add_head(model, codec, vla, config)
     return VlaAgent(model=model.to(engine.device), chat=chat, engine_config=engine, vla=vla)
 
 
@@ -154,7 +155,7 @@ def load_vla_agent(directory: Path, engine: EngineConfig) -> VlaAgent:
     vla, codec = VlaConfig(**record["config"]), codec_from_json(record["codec"])
     state = None if record["state"] is None else StateFormat.from_json(record["state"])
     chat = ActionChat(tokenizer, codec=codec, state=state, system_prompt=None)
-    _add_head(model, codec, vla)
+    _add_head(model, codec, vla, TinyConfig())
     if codec.continuous:
         load_model(getattr(model, HEAD), str(Path(directory) / HEAD_FILE))
     return VlaAgent(model=model.to(engine.device), chat=chat, engine_config=engine, vla=vla)
@@ -183,8 +184,14 @@ def _teach_order(model: Any, chat: ActionChat, config: TinyConfig) -> None:
             smooth_tokens(layer, chat.action_ids.tolist(), std=std, seed=config.seed + 1)
 
 
-def _add_head(model: Any, codec: ActionCodec, vla: VlaConfig) -> None:
+def _add_head(model: Any, codec: ActionCodec, vla: VlaConfig, config: TinyConfig) -> None:
     if codec.continuous:
-        width = model.config.text_config.hidden_size
-        head = GaussianHead(width, codec.ranges, init_std=vla.init_std, min_std=vla.min_std)
+        head = GaussianHead(
+            model.config.text_config.hidden_size,
+            codec.ranges,
+            init_std=vla.init_std,
+            min_std=vla.min_std,
+            weight_std=config.initializer_range,
+            seed=config.seed,
+        )
         setattr(model, HEAD, head)

@@ -43,20 +43,32 @@ class GaussianHead(nn.Module):
     scale: Tensor
     free: Tensor
 
-    def __init__(self, width: int, ranges: Ranges, *, init_std: float, min_std: float) -> None:
+    def __init__(
+        self,
+        width: int,
+        ranges: Ranges,
+        *,
+        init_std: float,
+        min_std: float,
+        weight_std: float = 0.05,
+        seed: int = 0,
+    ) -> None:
         """
         Args:
             width: of the hidden state.
             ranges: of each dimension of the action.
-            init_std: standard deviation before training, above `min_std`.
+            init_std: standard deviation of actions before training, above `min_std`.
             min_std: its lower bound, above 0.
-
-        The weights begin at 0: the middle of every range.
+            weight_std: standard deviation of the mean's weights before training, 0 or more. From 0
+                the model below gets no gradient until the head has moved: a tiny one then takes
+                several times the examples to see where anything is.
+            seed: decides the weights.
         """
         super().__init__()
         num_dims = len(ranges.low)
         self.mean = nn.Linear(width, num_dims)
-        nn.init.zeros_(self.mean.weight)
+        noise = torch.Generator().manual_seed(seed)
+        nn.init.normal_(self.mean.weight, std=weight_std, generator=noise)
         nn.init.zeros_(self.mean.bias)
         self.raw_std = nn.Parameter(
             torch.full((num_dims,), math.log(init_std - min_std) / STD_GAIN)

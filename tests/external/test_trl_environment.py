@@ -19,7 +19,7 @@ from transformers import ProcessorMixin, Qwen3Config, Qwen3ForCausalLM, Qwen3VLP
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from trl import GRPOConfig, GRPOTrainer
 
-from policies.tiny import make_tokenizer
+from policies.tiny_tokenizer import make_tokenizer
 from tests.policies.small_checkpoints import make_tiny_qwen3
 from tests.training.guessing import GuessEnv
 from training.adapters.trl import OVER, TrlEnvironment, make_rows

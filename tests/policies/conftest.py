@@ -11,7 +11,8 @@ import torch
 
 from policies.chat import ChatFormat
 from policies.interface import Conversation, Observation
-from policies.tiny import make_tiny_model, make_tokenizer
+from policies.tiny import make_tiny_model
+from policies.tiny_tokenizer import make_tokenizer
 from tests.training.small_agent import SIZE
 
 CORPUS = (

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerFast, Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
-from policies.tiny import SPECIAL_TOKENS, make_tiny_model, make_tokenizer, save_tiny
+from policies.tiny import make_tiny_model, save_tiny
+from policies.tiny_tokenizer import SPECIAL_TOKENS, make_tokenizer
 from tests.training.small_agent import SIZE
 
 CORPUS = ("You are a helpful assistant. user assistant system", "one two three four <answer> red")

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
-from transformers import Qwen2_5_VLConfig
+from transformers import Qwen2_5_VLConfig, Qwen3VLConfig
 
 from policies.tiny import (
-    SPECIAL_TOKENS,
+    ARCHITECTURES,
     TinyConfig,
+    load_tiny,
+    make_tiny_model,
+    save_tiny,
+    sinusoidal_places,
+)
+from policies.tiny_tokenizer import (
+    SPECIAL_TOKENS,
     find_counts,
     find_whole_numbers,
     find_whole_words,
-    load_tiny,
-    make_tiny_model,
     make_tokenizer,
-    save_tiny,
 )
 
+CONFIGS = {"qwen2_5_vl": Qwen2_5_VLConfig, "qwen3_vl": Qwen3VLConfig}
 
-def test_default_model_is_a_real_qwen_of_one_to_five_million_parameters(tokenizer):
-    model = make_tiny_model(TinyConfig(), tokenizer)
+
+@pytest.fixture(params=ARCHITECTURES)
+def config(request) -> TinyConfig:
+    return TinyConfig(architecture=request.param)
+
+
+def test_default_model_is_a_real_qwen_of_one_to_five_million_parameters(tokenizer, config):
+    model = make_tiny_model(config, tokenizer)
     text = model.config.text_config
 
-    assert isinstance(model.config, Qwen2_5_VLConfig)
+    assert isinstance(model.config, CONFIGS[config.architecture])
     assert 1e6 < sum(p.numel() for p in model.parameters()) < 5e6
     assert text.hidden_size // text.num_attention_heads >= 32
     assert text.vocab_size == len(tokenizer)
@@ -31,27 +44,53 @@ def test_default_model_is_a_real_qwen_of_one_to_five_million_parameters(tokenize
 
 
 @pytest.mark.parametrize("size", [56, 84, 112, 140, 168, 224])
-def test_vision_tower_takes_the_usual_picture_sizes(model, size):
-    side = size // 14
+def test_vision_tower_takes_the_usual_picture_sizes(tokenizer, config, size):
+    model, side = make_tiny_model(config, tokenizer), size // 14
     pixels = torch.zeros(side * side, 3 * 2 * 14 * 14)
     features = model.model.visual(pixels, grid_thw=torch.tensor([[1, side, side]])).pooler_output
     assert features.shape == ((side // 2) ** 2, model.config.text_config.hidden_size)
 
 
-def test_seed_alone_decides_the_weights_and_global_noise_is_untouched(tokenizer):
+def test_places_tell_cells_apart_and_neighbours_are_alike():
+    places = sinusoidal_places(6, 96)
+    assert places.shape == (36, 96)
+    assert places.abs().max() <= 1
+    torch.testing.assert_close(places.norm(dim=1), torch.full((36,), 48**0.5))
+    apart = torch.cdist(places, places) + 100 * torch.eye(36)
+    assert apart.min() > 1
+    across, down = apart[0, 1:6], apart[0, 6::6]
+    assert across[0] < across[-1]
+    torch.testing.assert_close(across, down)
+
+
+def test_equal_patches_look_unequal_where_places_are_embedded(tokenizer):
+    """Of a grey picture only the edges' windows differ to Qwen2.5-VL; to Qwen3-VL all cells do."""
+    pixels = torch.full((36, 3 * 2 * 14 * 14), 0.5)
+    apart = {}
+    for name in ARCHITECTURES:
+        model = make_tiny_model(TinyConfig(architecture=name), tokenizer)
+        features = model.model.visual(pixels, grid_thw=torch.tensor([[1, 6, 6]])).pooler_output
+        apart[name] = torch.pdist(features.detach()).min() / features.norm(dim=1).mean()
+    assert apart["qwen2_5_vl"] < 1e-5
+    assert apart["qwen3_vl"] > 0.05
+
+
+def test_seed_alone_decides_the_weights_and_global_noise_is_untouched(tokenizer, config):
     before = torch.get_rng_state()
     first, again, other = (
-        make_tiny_model(TinyConfig(seed=seed), tokenizer).lm_head.weight for seed in (1, 1, 2)
+        make_tiny_model(replace(config, seed=seed), tokenizer).lm_head.weight for seed in (1, 1, 2)
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_save_and_load_give_back_weights_and_tokens(tmp_path, model, tokenizer):
+def test_save_and_load_give_back_weights_and_tokens(tmp_path, config, tokenizer):
+    model = make_tiny_model(config, tokenizer)
     save_tiny(tmp_path, model, tokenizer)
     loaded, loaded_tokenizer = load_tiny(tmp_path)
 
+    assert type(loaded) is type(model)
     assert (tmp_path / "model.safetensors").exists()
     assert not [p for p in tmp_path.iterdir() if p.suffix in (".bin", ".pt", ".pkl")]
     for name, weight in model.state_dict().items():

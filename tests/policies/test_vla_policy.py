@@ -271,11 +271,23 @@ def test_densities_and_entropies_are_those_of_torch(temperature: float) -> None:
     torch.testing.assert_close(entropy.expand(7), normal.entropy().sum(dim=-1))
 
 
-def test_a_new_head_aims_at_the_middle_with_the_asked_for_spread() -> None:
+def test_a_new_head_aims_near_the_middle_with_the_asked_for_spread() -> None:
     ranges = Ranges(low=np.array([-1.0, 0.0]), high=np.array([1.0, 6.0]))
-    mean, std = GaussianHead(5, ranges, init_std=0.5, min_std=0.1)(torch.randn(2, 5))
-    assert mean.tolist() == [[0, 3], [0, 3]]
-    np.testing.assert_allclose(std.detach(), [0.5, 1.5], rtol=1e-6)
+    hidden = torch.randn(400, 100, generator=torch.Generator().manual_seed(0))
+
+    def aim(**settings: float) -> tuple[torch.Tensor, torch.Tensor]:
+        head = GaussianHead(100, ranges, init_std=0.5, min_std=0.1, **settings)
+        with torch.no_grad():
+            return head(hidden)
+
+    mean, std = aim(weight_std=0.0)
+    assert mean.unique(dim=0).tolist() == [[0, 3]]
+    np.testing.assert_allclose(std, [0.5, 1.5], rtol=1e-6)
+    # Sums of 100 products of normal numbers: 0.05 * 10 half ranges of 1 and of 3.
+    mean, _ = aim()
+    np.testing.assert_allclose(mean.std(dim=0), [0.5, 1.5], rtol=0.25)
+    assert torch.equal(mean, aim(seed=0)[0])
+    assert not torch.equal(mean, aim(seed=1)[0])
 
 
 def test_draws_follow_the_density(agents) -> None:

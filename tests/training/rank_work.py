@@ -21,7 +21,8 @@ import torch
 from policies.chat import ChatFormat
 from policies.engines.scoring import score
 from policies.interface import Observation, PolicyOutput, Sample
-from policies.tiny import TinyConfig, make_tiny_model, make_tokenizer
+from policies.tiny import TinyConfig, make_tiny_model
+from policies.tiny_tokenizer import make_tokenizer
 from training.batching import ValueTargets
 from training.critic import Critic, turn_starts
 from training.critic_config import CriticConfig

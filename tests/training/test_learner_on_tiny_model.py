@@ -9,7 +9,8 @@ pytest.importorskip("transformers")
 from policies.chat import ChatFormat
 from policies.engines.transformers import score
 from policies.interface import Observation, PolicyOutput
-from policies.tiny import TinyConfig, make_tiny_model, make_tokenizer
+from policies.tiny import TinyConfig, make_tiny_model
+from policies.tiny_tokenizer import make_tokenizer
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.learner import Learner
 from training.learner_config import LearnerConfig

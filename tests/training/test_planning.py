@@ -14,7 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from policies.chat import ChatFormat
 from policies.families import SIZES, ModelShape, TextShape, VisionShape, shape_from_config
 from policies.interface import Observation, PolicyOutput
-from policies.tiny import make_tiny_model, make_tokenizer
+from policies.tiny import make_tiny_model
+from policies.tiny_tokenizer import make_tokenizer
 from tests.policies.small_checkpoints import CORPUS, make_tiny_qwen3
 from tests.training.meta_models import make_meta_model, make_model
 from tests.training.small_agent import SIZE, make_agent

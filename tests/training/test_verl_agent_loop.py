@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from policies.tiny import CHAT_TEMPLATE, make_tokenizer
+from policies.tiny_tokenizer import CHAT_TEMPLATE, make_tokenizer
 from tests.training import verl_stand_in
 from tests.training.guessing import GuessEnv
 from tests.training.test_trl_environment import LONG, right_reply
