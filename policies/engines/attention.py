@@ -21,6 +21,8 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+from policies.engines.reply_groups import ReplyGroups
+
 NAME = "saccade_sdpa"
 
 
@@ -154,7 +156,8 @@ def grouped_attention(
         attention_mask: boolean or additive, (B, 1, Q, K); None for causal attention.
         kwargs: `scaling`, and what the library's own function takes; and perhaps `sample_lengths`,
             a list: B is 1, and the row holds samples of these lengths, none of which sees another;
-            or `prompt_groups`, a list of `PromptGroup`: B is 1, and the row holds these parts.
+            or `prompt_groups`, a list of `PromptGroup`: B is 1, and the row holds these parts;
+            or `reply_groups`, the `ReplyGroups` that keys and values are of.
 
     Returns:
         (B, Q, num_heads, D), and None for the weights.
@@ -168,6 +171,9 @@ def grouped_attention(
     if groups is not None:
         attended = [_attend_in_group(module, query, key, value, g, **kwargs) for g in groups]
         return torch.cat(attended, dim=1), None
+    reply_groups: ReplyGroups | None = kwargs.pop("reply_groups", None)
+    if reply_groups is not None:
+        return reply_groups.attend(query, key, value, kwargs.get("scaling")), None
     if attention_mask is None or (query.shape[2] > 1 and query.is_cuda):
         return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
     batch, num_heads, length, width = query.shape

@@ -1,7 +1,8 @@
 """Generation inside this process, with a model of the transformers library.
 
-The engine shares the learner's module. It has its own decoding loop, because conversations differ
-in length, come back turn after turn and must be sampled with noise of their own.
+The engine shares the learner's module. It has its own decoding loop (`policies.engines.decoding`),
+because conversations differ in length, come back turn after turn and must be sampled with noise of
+their own.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 from transformers import Qwen2_5_VLForConditionalGeneration
 
 from policies.engines.attention import use_grouped_attention
+from policies.engines.decoding import Decoding, forward_text
 from policies.engines.kv_cache import KeyValuePool
 from policies.engines.pending import (
     DecodeState,
@@ -23,8 +25,8 @@ from policies.engines.pending import (
     make_stand_in,
     split_prompts,
 )
+from policies.engines.reply_groups import ReplyGroups, make_reply_groups
 from policies.engines.rows import RowTable, shared_prefix
-from policies.engines.sampling import sample_tokens
 from policies.engines.scoring import TokenScores, embed, encode, score
 from policies.inputs import PictureFormat, collate
 from policies.interface import Completion, GenerationRequest
@@ -163,6 +165,7 @@ class TransformersEngine:
             # much.
             self._table.assign(row, None)
         hidden, positions = self._compute_prompts(batch[: len(batch) - len(twins)])
+        reply_groups = None
         if twins:
             rows = {reply: row for row, reply in enumerate(batch)}
             sources = [rows[twins.get(reply, reply)] for reply in batch]
@@ -170,8 +173,28 @@ class TransformersEngine:
             longest = max(len(reply.request.prompt_ids) for reply in twins)
             self._table.pool.copy_rows(list(range(first, len(batch))), sources[first:], longest)
             hidden, positions = hidden[sources], positions[sources]
+            reply_groups = self._make_reply_groups(batch, sources)
         vocab_size = self.model.lm_head.out_features
-        self._decode(batch, hidden, DecodeState.start(batch, positions, vocab_size))
+        state = DecodeState.start(batch, positions, vocab_size)
+        decoding = Decoding(
+            self.model,
+            self._table,
+            deterministic=self.deterministic,
+            num_call=self._num_calls,
+        )
+        decoding.run(batch, hidden, state, reply_groups)
+
+    def _make_reply_groups(
+        self, batch: Sequence[PendingReply], sources: Sequence[int]
+    ) -> ReplyGroups | None:
+        text = self.model.config.text_config
+        return make_reply_groups(
+            self._table.pool,
+            sources,
+            [len(reply.request.prompt_ids) for reply in batch],
+            num_sharing=text.num_attention_heads // text.num_key_value_heads,
+            num_new=max(reply.request.max_new_tokens for reply in batch),
+        )
 
     def _compute_prompts(
         self, replies: Sequence[PendingReply]
@@ -203,7 +226,8 @@ class TransformersEngine:
         mask = None
         if self.deterministic or any(reply.start for reply in replies):
             mask = (torch.arange(num_slots, device=device) <= slots[..., None])[:, None]
-        hidden = self._forward(
+        hidden = forward_text(
+            self.model,
             embed(self.model, inputs, separately=self.deterministic),
             inputs.position_ids,
             mask,
@@ -212,75 +236,6 @@ class TransformersEngine:
         last = torch.tensor([reply.num_suffix - 1 for reply in replies], device=device)
         rows = torch.arange(len(replies), device=device)
         return hidden[rows, last], inputs.position_ids.amax(dim=(0, 2)) + 1
-
-    def _decode(self, batch: list[PendingReply], hidden: torch.Tensor, state: DecodeState) -> None:
-        """Sample until every reply of the batch is complete, and note what the rows hold then."""
-        window = list(batch)
-        step = 0
-        while True:
-            logits = state.restrict(self.model.lm_head(hidden))
-            tokens, logprobs = sample_tokens(logits, state.temperatures, state.uniforms[:, step])
-            step += 1
-            state.spend(tokens)
-            for reply, token, logprob in zip(
-                window, tokens.tolist(), logprobs.tolist(), strict=True
-            ):
-                if reply.reason is None:
-                    reply.take(token, logprob)
-            active = [row for row, reply in enumerate(window) if reply.reason is None]
-            if not active:
-                self._note(window)
-                return
-            if not self.deterministic and 2 * len(active) <= len(window):
-                self._note(window)
-                done = [row for row, reply in enumerate(window) if reply.reason is not None]
-                self._table.reorder(active + done)
-                window = [window[row] for row in active]
-                state, tokens = state.select(active), tokens[active]
-            hidden = self._step(tokens, state, window)
-
-    def _step(
-        self, tokens: torch.Tensor, state: DecodeState, window: Sequence[PendingReply]
-    ) -> torch.Tensor:
-        """Feed one token per row; the hidden states that predict the next ones, (B, hidden)."""
-        num_slots = int(state.lengths.max()) + 1
-        if self.deterministic:
-            num_slots = window[0].fixed_shape[0]
-        device = tokens.device
-        mask = torch.arange(num_slots, device=device) <= state.lengths[:, None]
-        slots = state.lengths[:, None]
-        hidden = self._forward(
-            self.model.get_input_embeddings()(tokens[:, None]),
-            state.positions[:, None].expand(3, -1, 1),
-            mask[:, None, None],
-            self._table.pool.window(0, len(window), slots, num_slots),
-        )
-        # A row whose reply is complete stays where it is and overwrites its one spare slot.
-        active = torch.tensor([int(reply.reason is None) for reply in window], device=device)
-        state.lengths, state.positions = state.lengths + active, state.positions + active
-        return hidden[:, 0]
-
-    def _forward(
-        self,
-        embeddings: torch.Tensor,
-        positions: torch.Tensor,
-        mask: torch.Tensor | None,
-        cache: Any,
-    ) -> torch.Tensor:
-        outputs = self.model.model.language_model(
-            inputs_embeds=embeddings,
-            position_ids=positions,
-            attention_mask={"full_attention": mask},
-            past_key_values=cache,
-            use_cache=True,
-        )
-        return outputs.last_hidden_state
-
-    def _note(self, window: Sequence[PendingReply]) -> None:
-        """Tell the table what the first rows hold."""
-        for row, reply in enumerate(window):
-            stays = reply.keep or reply.reason is None
-            self._table.assign(row, reply.row(self._num_calls) if stays else None)
 
 
 @contextmanager
