@@ -36,8 +36,8 @@ class TinyConfig:
 
     Attributes:
         architecture: "qwen2_5_vl", whose vision tower knows where patches lie by rotations alone,
-            or "qwen3_vl", whose tower adds an embedding of the place to every patch: tiny models
-            learn to point with it in a fraction of the examples.
+            or "qwen3_vl", whose tower adds an embedding of the place to every patch: with Muon,
+            tiny models learn to point with it in a fraction of the examples.
         hidden_size: width of the text model; num_heads must divide it, and head_dim must be at
             least 32 and even (vLLM has no kernel below 32).
         num_layers: text layers.

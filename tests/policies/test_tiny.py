@@ -64,7 +64,7 @@ def test_places_tell_cells_apart_and_neighbours_are_alike():
 
 
 def test_equal_patches_look_unequal_where_places_are_embedded(tokenizer):
-    """Of a grey picture only the edges' windows differ to Qwen2.5-VL; to Qwen3-VL all cells do."""
+    """Cells of a grey picture are all one to Qwen2.5-VL's tower, and differ to Qwen3-VL's."""
     pixels = torch.full((36, 3 * 2 * 14 * 14), 0.5)
     apart = {}
     for name in ARCHITECTURES:
